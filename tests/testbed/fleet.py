@@ -131,6 +131,13 @@ def _ensure_network(podman: Podman, fleet: Fleet) -> None:
         )
 
 
+def _attachment(fleet: Fleet, address: str) -> str:
+    """Return podman's network option. The hardware address follows from the IP address, so it survives a power cycle;
+    with a new one after each, neighbours would talk to the old one for up to a minute."""
+    hardware = ":".join(f"{byte:02x}" for byte in (2, 0, *map(int, address.split("."))))
+    return f"{fleet.network}:ip={address},mac={hardware}"
+
+
 def _keep(podman: Podman, container: str, specification: str, present: dict[str, dict[str, t.Any]]) -> bool | None:
     """Keep a container of this specification: True when it ran, False when it was started. None: it must be made."""
     known = present.get(container)
@@ -145,11 +152,11 @@ def _keep(podman: Podman, container: str, specification: str, present: dict[str,
 
 def _ensure_web(podman: Podman, fleet: Fleet, image: str, present: dict[str, dict[str, t.Any]]) -> None:
     container = fleet.container(WEB_NAME)
-    specification = cache.content_key(image, web.specification(), fleet.web_address)
+    specification = cache.content_key(image, web.specification(), _attachment(fleet, fleet.web_address))
     web.root()
     if _keep(podman, container, specification, present) is None:
         podman.run(
-            "run", "--detach", "--name", container, "--hostname", WEB_NAME, "--network", f"{fleet.network}:ip={fleet.web_address}",
+            "run", "--detach", "--name", container, "--hostname", WEB_NAME, "--network", _attachment(fleet, fleet.web_address),
             "--label", f"{OWNER_LABEL}={fleet.network}", "--label", f"{_SPECIFICATION}={specification}",
             *web.run_arguments(), image, *web.COMMAND,
         )
@@ -160,14 +167,14 @@ def _ensure_host(
 ) -> bool:
     """Make one host run; return whether it was started by this call."""
     container = fleet.container(host.name)
-    specification = cache.content_key(image, repr(host), public_key, pathlib.Path(identity.__file__))
+    specification = cache.content_key(image, repr(host), _attachment(fleet, host.address), public_key, pathlib.Path(identity.__file__))
     kept = _keep(podman, container, specification, present)
     if kept is not None:
         return not kept
     keys = identity.new_host_keys(f"root@{host.name}")
     podman.run(
         "create", "--name", container, "--hostname", host.name, "--systemd=always",
-        f"--cap-add={','.join(runtime.HOST_CAPABILITIES)}", "--network", f"{fleet.network}:ip={host.address}",
+        f"--cap-add={','.join(runtime.HOST_CAPABILITIES)}", "--network", _attachment(fleet, host.address),
         "--no-hosts",  # /etc/hosts is a file of the host's own, not a mount that nobody can replace
         "--label", f"{OWNER_LABEL}={fleet.network}", "--label", f"{_SPECIFICATION}={specification}",
         "--label", f"{_HOST_KEYS}={json.dumps([public for private, public in keys.values()])}",
@@ -201,7 +208,7 @@ def _wait_for_host(podman: Podman, fleet: Fleet, host: Host, pinned: list[str], 
     offered: set[str] = set()
     while time.monotonic() < deadline:
         scan = subprocess.run(
-            ["ssh-keyscan", "-T", "5", "-t", "ed25519,ecdsa,rsa", host.address], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            ["ssh-keyscan", "-T", "2", "-t", "ed25519,ecdsa,rsa", host.address], stdin=subprocess.DEVNULL, capture_output=True, text=True,
             check=False,
         )
         offered = {" ".join(line.split()[1:3]) for line in scan.stdout.splitlines() if not line.startswith("#")}

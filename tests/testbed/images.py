@@ -40,7 +40,7 @@ class Root:
 ROOTS = {
     "debian12": Root("bookworm", _HOST_PACKAGES, "host"),
     "debian13": Root("trixie", _HOST_PACKAGES, "host"),
-    "web": Root("bookworm", "nginx-light python3-minimal"),
+    "web": Root("bookworm", "nginx-light python3"),
 }
 HOST_IMAGES = tuple(name for name, root in ROOTS.items() if root.layer == "host")
 

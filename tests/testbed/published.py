@@ -31,8 +31,8 @@ def build(parts: t.Collection[str], say: t.Callable[[str], None]) -> dict[str, t
         say(f"{part}: build or reuse")
         found.update(module.build(*arguments))
     for name in SERVED:
-        if name in found:
-            web.publish(name, pathlib.Path(found[name]))
+        if f"{name}_path" in found:
+            web.publish(name, pathlib.Path(found[f"{name}_path"]))
     return found
 
 
@@ -40,8 +40,6 @@ def variables(found: dict[str, t.Any]) -> dict[str, str]:
     """Return the Ansible variables about what is served: every ``bed_*`` of ``found``, and the URLs."""
     values = {f"bed_{name}": f"http://{identity.WEB_HOST}/{name}" for name in SERVED}
     values.update({key: str(value) for key, value in found.items() if key.startswith("bed_")})
-    if "locks" in found:
-        values["bed_locks"] = str(found["locks"])
     return values
 
 
@@ -54,5 +52,5 @@ def write(state: pathlib.Path, found: dict[str, t.Any]) -> None:
         known = {}
     known.update(variables(found))
     cache.write_atomically(path, "---\n" + yaml.safe_dump(known))
-    if "locks" in found:
-        cache.link_atomically(state / "locks", pathlib.Path(found["locks"]))
+    if "locks_path" in found:
+        cache.link_atomically(state / "locks", pathlib.Path(found["locks_path"]))
