@@ -1,0 +1,1 @@
+# `conda init` insists on this file. The bed has no such shell.
