@@ -58,6 +58,7 @@ molecule: ## One scenario on real hosts: make molecule SCENARIO=gpu [DO=converge
 	@$(SETUP) hosts
 	@$(BED) build
 	@PATH="$(CURDIR)/build/venv/bin:$$PATH" MOLECULE_GLOB='molecule/*/molecule.yml' \
+	    MOLECULE_EPHEMERAL_DIRECTORY='$(CURDIR)/build/molecule/$(SCENARIO)/state' \
 	    molecule $(or $(DO),test) --scenario-name $(SCENARIO)
 
 .PHONY: artifact

@@ -91,14 +91,16 @@ def define_stages() -> list[Stage]:
     return stages
 
 
-def environment() -> dict[str, str]:
-    """Return the stages' environment: our tools first, our collection, and no terminal tricks."""
+def environment(stage: Stage) -> dict[str, str]:
+    """Return a stage's environment: our tools first, our collection, and no terminal tricks."""
     return {
         **os.environ,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / "build" / "collections"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_HOME": str(PROJECT / "build" / "ansible"),
+        # Molecule's own default is below the home directory, under a name that two clones can share.
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(PROJECT / "build" / "molecule" / stage.name.removeprefix("molecule-") / "state"),
         "MOLECULE_GLOB": "molecule/*/molecule.yml",
         "NO_COLOR": "1",
         "PY_COLORS": "0",
@@ -158,7 +160,7 @@ class Run:
             process = subprocess.Popen(
                 stage.argv,
                 cwd=PROJECT,
-                env=environment(),
+                env=environment(stage),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -227,7 +229,8 @@ def judge(stage: Stage, returncode: int, seconds: float) -> Outcome:
     lines = tuple(match.group(0) for match in re.finditer(r"\d+ (?:passed|failed|error)[^\n\"]*? in [\d.]+s", text))
     passed = sum(int(number) for line in lines for number in re.findall(r"(\d+) passed", line))
     failed = sum(int(number) for line in lines for number in re.findall(r"(\d+) (?:failed|errors?)\b", line))
-    if returncode:
+    # Molecule skips a step whose playbook it does not find and still ends with 0; prepare alone may be missing.
+    if returncode or re.search(r"> (?!prepare|cleanup)\w+: Executed: Missing playbook", text):
         return Outcome(stage, "failed", seconds, passed, max(failed, 1), lines)
     return Outcome(stage, "passed", seconds, passed or 1, 0, lines)
 
