@@ -73,8 +73,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - For an environment that is still to be built only the interpreter's path, the display name and the variables are predicted;
-        the plan says so.
+      - For an environment that is still to be built the interpreter's path, the display name and the variables are predicted; what the
+        environment's own ipykernel adds to them is not, and RV(not_predicted) says so.
   diff_mode:
     support: full
   idempotent:
@@ -159,6 +159,12 @@ kernels:
       description: Version of Python, as the kernel said. Only with O(verify=true).
       type: str
       sample: 3.11.2
+not_predicted:
+  description: What this run could not know, one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["kernel ai_env: whether its environment holds ipykernel, and what that adds; the environment is still to be built"]
 plan:
   description: What was done, or would be done in check mode, one sentence each.
   returned: success
@@ -185,6 +191,15 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.registr
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.verification import verify
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
+
+
+def unpredicted(kernels: list[Kernel], state: State) -> list[str]:
+    """Return the module's return value ``not_predicted``."""
+    return [
+        f"kernel {kernel.name}: whether its environment holds ipykernel, and what that adds; the environment is still to be built"
+        for kernel in kernels
+        if kernel.wanted and not state.interpreters[kernel.environment].known
+    ]
 
 
 def report(kernels: list[Kernel], state: State, plan: Plan) -> list[dict[str, t.Any]]:
@@ -255,7 +270,7 @@ def main() -> None:
         check({entry["name"] for entry in entries if not entry["changed"]})
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
-    conclude(module, plan, carry_out, kernels=entries)
+    conclude(module, plan, carry_out, kernels=entries, not_predicted=unpredicted(kernels, state))
 
 
 if __name__ == "__main__":

@@ -158,8 +158,6 @@ def _compare(
             return None, {}
         reason = "files or their modes differ"
         change = text_diff(found.path, "".join(line + "\n" for line in odd), "")
-    if not interpreter.known:
-        reason += "; not predicted: what the environment's own ipykernel adds"
     return WriteKernel(kernel.name, found.path, files, interpreter, reason), change
 
 
