@@ -20,7 +20,7 @@ from .recipe import CHANNEL_URL, GLIBC, HERE, WHEELS_URL
 from .wheels import depends
 
 # What the solver may assume of a host; every build of the bed's packages runs there.
-_HOST = {"__unix": ["0", "0"], "__linux": ["5.10", "0"], "__glibc": [GLIBC, "0"]}
+HOST = {"__unix": ["0", "0"], "__linux": ["5.10", "0"], "__glibc": [GLIBC, "0"]}
 _MACHINE = {"linux-64": "x86_64", "linux-aarch64": "aarch64"}
 _CUDA = {"__cuda": ["12.4", "0"]}
 
@@ -113,7 +113,7 @@ def write(channel: pathlib.Path, wheels: dict[str, pathlib.Path], folder: pathli
     for name, (platforms, extra) in ENVIRONMENTS.items():
         specs, _pip = read_environment(HERE / "environments" / name / "environment.yml")
         for platform in platforms:
-            virtual = _HOST | {"__archspec": ["1", _MACHINE[platform]]} | extra
+            virtual = HOST | {"__archspec": ["1", _MACHINE[platform]]} | extra
             jobs.append({"specs": specs, "platform": platform, "virtual_packages": virtual})
             keys.append((name, platform))
     answers = dict(zip(keys, rattler_call.call("solve_child.py", {"channel": str(channel), "jobs": jobs}), strict=True))
