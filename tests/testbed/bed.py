@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bed.py", description="Real hosts, a web server and a conda channel for tests.")
+    parser = argparse.ArgumentParser(prog="bed.py", description="Real hosts, a web server, a conda channel.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: object, text: str, *arguments: str) -> argparse.ArgumentParser:
@@ -54,12 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("up", _up, "make the fleet of an inventory run", "inventory")
     sub.add_argument("--fresh", action="store_true", help="make every host anew")
     command("down", _down, "remove the fleet of an inventory", "inventory")
-    sub = command("exec", _exec, "run a command on a host, out of band: exec INVENTORY HOST -- COMMAND", "inventory", "host")
+    sub = command("exec", _exec, "run a command on a host, out of band", "inventory", "host")
     sub.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     command("restart", _restart, "power-cycle a host and wait until it has booted", "inventory", "host")
     command("kill", _kill, "cut the power of a host", "inventory", "host")
     command("ps", _ps, "list what the bed owns")
-    command("clean", _clean, "remove every container and network of the bed")
+    sub = command("clean", _clean, "remove every container and network of the bed")
+    sub.add_argument("--images", action="store_true", help="and its images, also from the cache")
     return parser
 
 
@@ -76,7 +77,7 @@ def _build(options: argparse.Namespace) -> None:
     if "hosts" in parts:
         for name in images.ROOTS:
             begin = time.monotonic()
-            images.ensure(name)
+            images.ensure(name, _say)
             _say(f"image {name}: ready after {time.monotonic() - begin:.1f} s")
     identity.login_key(STATE)
     if "installer" in parts:
@@ -100,7 +101,8 @@ def _down(options: argparse.Namespace) -> None:
 
 def _exec(options: argparse.Namespace) -> int:
     command = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
-    return fleet.execute(_fleet(options), options.host, command or ["/bin/bash", "-l"], interactive=not command and sys.stdin.isatty())
+    interactive = not command and sys.stdin.isatty()
+    return fleet.execute(_fleet(options), options.host, command or ["/bin/bash", "-l"], interactive)
 
 
 def _restart(options: argparse.Namespace) -> None:
@@ -116,7 +118,10 @@ def _ps(options: argparse.Namespace) -> None:
 
 
 def _clean(options: argparse.Namespace) -> None:
-    for name in fleet.clean():
+    removed = fleet.clean()
+    if options.images:
+        removed += images.forget()
+    for name in removed:
         _say(f"removed {name}")
 
 

@@ -58,7 +58,7 @@ def _parts(item: str | bytes | pathlib.Path) -> t.Iterator[tuple[bytes, bytes]]:
 
 @contextlib.contextmanager
 def locked(name: str) -> t.Iterator[None]:
-    """Hold the lock ``<cache>/locks/<name>``; wait for another process that holds it. The kernel frees it at any end."""
+    """Hold the lock ``<cache>/locks/<name>``, after waiting for its holder. The kernel frees it however we end."""
     folder = cache_root() / "locks"
     folder.mkdir(exist_ok=True)
     with open(folder / name, "a", encoding="ascii") as handle:

@@ -27,7 +27,8 @@ def up(fleet: Fleet, state: pathlib.Path, fresh: bool, say: t.Callable[[str], No
     ``state`` is the directory with the tests' login key; ``known_hosts.d/N`` is written there. Raises ``BedError``.
     """
     public_key = identity.login_key(state)
-    wanted_images = {name: images.ensure(name) for name in sorted({host.image for host in fleet.hosts} | {WEB_NAME})}
+    names = {host.image for host in fleet.hosts} | {WEB_NAME}
+    wanted_images = {name: images.ensure(name, say) for name in sorted(names)}
     podman = runtime.find_podman(wanted_images[fleet.hosts[0].image])
     with cache.locked(f"network-{fleet.number}"):
         if fresh:
@@ -50,7 +51,7 @@ def up(fleet: Fleet, state: pathlib.Path, fresh: bool, say: t.Callable[[str], No
         cache.write_atomically(state / "known_hosts.d" / str(fleet.number), lines)
         with concurrent.futures.ThreadPoolExecutor(len(fleet.hosts)) as pool:
             list(pool.map(lambda host: _wait_for_host(podman, fleet, host, pinned[host], _BOOT_SECONDS), fleet.hosts))
-    say(f"network {fleet.network}: {len(fleet.hosts)} hosts up ({sum(started)} of them started now), web at {fleet.web_address}")
+    say(f"{fleet.network}: {len(fleet.hosts)} up, of them {sum(started)} started now; web server at {fleet.web_address}")
 
 
 def down(fleet: Fleet) -> None:
@@ -105,7 +106,7 @@ def restart(fleet: Fleet, name: str) -> None:
 
 
 def _podman_of(fleet: Fleet) -> Podman:
-    return runtime.find_podman(images.ensure(fleet.hosts[0].image))
+    return runtime.known_podman() or runtime.find_podman(images.ensure(fleet.hosts[0].image))
 
 
 def _containers(podman: Podman, network: str) -> dict[str, dict[str, t.Any]]:
@@ -139,9 +140,12 @@ def _attachment(fleet: Fleet, address: str) -> str:
 
 
 def _keep(podman: Podman, container: str, specification: str, present: dict[str, dict[str, t.Any]]) -> bool | None:
-    """Keep a container of this specification: True when it ran, False when it was started. None: it must be made."""
+    """Keep a container of this specification: True when it ran, False when it was started. None: it must be made.
+
+    One that never ran is not kept: it may lack its files, because its making was cut short.
+    """
     known = present.get(container)
-    if known and known["Labels"].get(_SPECIFICATION) == specification:
+    if known and known["State"] != "created" and known["Labels"].get(_SPECIFICATION) == specification:
         if known["State"] == "running":
             return True
         podman.run("start", container)
@@ -156,9 +160,9 @@ def _ensure_web(podman: Podman, fleet: Fleet, image: str, present: dict[str, dic
     web.root()
     if _keep(podman, container, specification, present) is None:
         podman.run(
-            "run", "--detach", "--name", container, "--hostname", WEB_NAME, "--network", _attachment(fleet, fleet.web_address),
-            "--label", f"{OWNER_LABEL}={fleet.network}", "--label", f"{_SPECIFICATION}={specification}",
-            *web.run_arguments(), image, *web.COMMAND,
+            "run", "--detach", "--name", container, "--hostname", WEB_NAME,
+            "--network", _attachment(fleet, fleet.web_address), "--label", f"{OWNER_LABEL}={fleet.network}",
+            "--label", f"{_SPECIFICATION}={specification}", *web.run_arguments(), image, *web.COMMAND,
         )
 
 
@@ -167,14 +171,15 @@ def _ensure_host(
 ) -> bool:
     """Make one host run; return whether it was started by this call."""
     container = fleet.container(host.name)
-    specification = cache.content_key(image, repr(host), _attachment(fleet, host.address), public_key, pathlib.Path(identity.__file__))
+    attachment = _attachment(fleet, host.address)
+    specification = cache.content_key(image, repr(host), attachment, public_key, pathlib.Path(identity.__file__))
     kept = _keep(podman, container, specification, present)
     if kept is not None:
         return not kept
     keys = identity.new_host_keys(f"root@{host.name}")
     podman.run(
         "create", "--name", container, "--hostname", host.name, "--systemd=always",
-        f"--cap-add={','.join(runtime.HOST_CAPABILITIES)}", "--network", _attachment(fleet, host.address),
+        f"--cap-add={','.join(runtime.HOST_CAPABILITIES)}", "--network", attachment,
         "--no-hosts",  # /etc/hosts is a file of the host's own, not a mount that nobody can replace
         "--label", f"{OWNER_LABEL}={fleet.network}", "--label", f"{_SPECIFICATION}={specification}",
         "--label", f"{_HOST_KEYS}={json.dumps([public for private, public in keys.values()])}",
@@ -208,8 +213,8 @@ def _wait_for_host(podman: Podman, fleet: Fleet, host: Host, pinned: list[str], 
     offered: set[str] = set()
     while time.monotonic() < deadline:
         scan = subprocess.run(
-            ["ssh-keyscan", "-T", "2", "-t", "ed25519,ecdsa,rsa", host.address], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            check=False,
+            ["ssh-keyscan", "-T", "2", "-t", "ed25519,ecdsa,rsa", host.address],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )
         offered = {" ".join(line.split()[1:3]) for line in scan.stdout.splitlines() if not line.startswith("#")}
         if offered & wanted:

@@ -13,6 +13,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import typing as t
 
 from testbed import cache, runtime
 
@@ -20,8 +21,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = "localhost/lockstep-bed"
 
 _HOST_PACKAGES = (
-    "systemd systemd-sysv libpam-systemd dbus dbus-user-session openssh-server python3 python3-apt sudo nftables iproute2 "
-    "iputils-ping procps ca-certificates curl bzip2 xz-utils less kmod netbase cron"
+    "systemd systemd-sysv libpam-systemd dbus dbus-user-session openssh-server python3 python3-apt sudo nftables "
+    "iproute2 iputils-ping procps ca-certificates curl bzip2 xz-utils less kmod netbase cron"
 )
 """What a small Debian server has. python3-apt: Ansible's package modules want it in check mode, too."""
 
@@ -45,8 +46,11 @@ ROOTS = {
 HOST_IMAGES = tuple(name for name, root in ROOTS.items() if root.layer == "host")
 
 
-def ensure(name: str) -> str:
-    """Return the podman image called ``name``; build it, or load it from the cache, when podman has it not."""
+def ensure(name: str, say: t.Callable[[str], None] = lambda text: None) -> str:
+    """Return the podman image called ``name``; build it, or load it from the cache, when podman has it not.
+
+    ``say`` gets a line for people when that takes time.
+    """
     root = ROOTS[name]
     inputs = (root.suite, " ".join(sorted(root.packages.split())), *_NO_PAPER)
     root_key = cache.content_key(*inputs)
@@ -58,11 +62,23 @@ def ensure(name: str) -> str:
         return image
     with cache.locked(f"image-{name}"):
         if not _exists(podman, base):
+            say(f"image {name}: making it from Debian's packages or from the cache (about a minute, once)")
             entry = cache.built("roots", name, root_key, lambda draft: _bootstrap(name, root, draft))
             podman.run("import", "--quiet", str(entry / "root.tar"), base)
         if layer and not _exists(podman, image):
             build_layer(base, layer, image)
     return image
+
+
+def forget() -> list[str]:
+    """Remove the bed's images from podman and their roots from the cache; return the images' names."""
+    podman = runtime.plain_podman()
+    listed = podman.run("images", "--format={{.Repository}}:{{.Tag}}").stdout.split()
+    owned = [image for image in listed if image.startswith(REPOSITORY + "/")]
+    if owned:
+        podman.run("rmi", "--force", *owned)
+    shutil.rmtree(cache.cache_root() / "roots", ignore_errors=True)
+    return owned
 
 
 def build_layer(base: str, folder: pathlib.Path, image: str) -> None:
@@ -95,10 +111,11 @@ def _bootstrap(name: str, root: Root, draft: pathlib.Path) -> None:
     try:
         done = subprocess.run(
             [*command, root.suite, str(draft / "root.tar")],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False,
         )
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-15:])
-        raise runtime.BedError(f"mmdebstrap could not make the {root.suite} root (is Debian's mirror reachable?):\n{tail}")
+        raise runtime.BedError(f"mmdebstrap failed to make {root.suite} (is Debian's mirror reachable?):\n{tail}")

@@ -87,7 +87,7 @@ def fleet_of(document: t.Any, images: t.Collection[str]) -> Fleet:
         raise BedError("no hosts; give each its `ansible_host: 10.88.N.M`")
     numbers = sorted({int(host.address.split(".")[2]) for host in hosts})
     if len(numbers) > 1:
-        raise BedError(f"hosts of one inventory share one network 10.88.N.0/24; found N = {', '.join(map(str, numbers))}")
+        raise BedError(f"hosts of one inventory share one 10.88.N.0/24; found N = {', '.join(map(str, numbers))}")
     addresses = [host.address for host in hosts]
     for host in hosts:
         if addresses.count(host.address) > 1:
@@ -121,14 +121,14 @@ def _section(name: str, group: dict[str, t.Any], key: str) -> dict[str, t.Any]:
 
 def _host(name: str, variables: dict[str, t.Any], images: t.Collection[str]) -> Host:
     if not _NAME.fullmatch(name) or name == WEB_NAME:
-        raise BedError(f"{name!r} cannot be a host of the bed: use lower-case letters, digits and dashes, and not {WEB_NAME!r}")
+        raise BedError(f"{name!r} cannot be a host: use lower-case letters, digits and dashes, and not {WEB_NAME!r}")
     given = variables.get("ansible_host")
     try:
         address = ipaddress.IPv4Address(str(given))
     except ValueError:
         address = None
     if address is None or address not in NETWORKS or not _FIRST_HOST <= address.packed[3] < 255:
-        raise BedError(f"the host {name} needs `ansible_host: 10.88.N.M` with M from {_FIRST_HOST} to 254, not {given!r}")
+        raise BedError(f"{name} needs `ansible_host: 10.88.N.M` with M from {_FIRST_HOST} to 254, not {given!r}")
     image = str(variables.get("bed_image", "debian12"))
     if image not in images:
         raise BedError(f"bed_image of {name} is {image!r}; the bed has {', '.join(sorted(images))}")

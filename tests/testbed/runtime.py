@@ -53,7 +53,8 @@ def missing_requirements(commands: t.Iterable[str]) -> list[str]:
     lacking = [name for name in commands if not _which(name)]
     if lacking:
         names = sorted({packages.get(name, name) for name in lacking})
-        found.append(f"missing commands: {', '.join(lacking)}; on Debian: apt-get install --no-install-recommends {' '.join(names)}")
+        install = f"apt-get install --no-install-recommends {' '.join(names)}"
+        found.append(f"missing commands: {', '.join(lacking)}; on Debian: {install}")
     return found
 
 
@@ -77,7 +78,7 @@ class Podman:
     config: pathlib.Path
 
     def run(self, *args: str, check: bool = True, timeout: float | None = 300) -> subprocess.CompletedProcess[str]:
-        """Run podman and return what it said. Raises ``BedError`` with its message when it fails and ``check`` is set."""
+        """Run podman and return what it said. With ``check``, raises ``BedError`` with its message when it fails."""
         try:
             done = subprocess.run(
                 ["podman", *args], env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -108,36 +109,51 @@ class Podman:
 
 def plain_podman() -> Podman:
     """Return podman for work that starts nothing: images, networks, removal."""
-    return Podman(_config(_CANDIDATES[0][1]))
+    return known_podman() or Podman(_config(_CANDIDATES[0][1]))
+
+
+def known_podman() -> Podman | None:
+    """Return podman with the settings that were found to work since this machine's last boot; None: not tried yet."""
+    try:
+        known = json.loads(_finding().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(known, dict) or any(known.get(name) != value for name, value in _facts().items()):
+        return None
+    return Podman(_config(_CANDIDATES[known["choice"]][1]))
 
 
 def find_podman(image: str) -> Podman:
-    """Return podman with the first settings under which ``image`` boots systemd; the finding is kept until the next boot.
+    """Return podman with the first settings under which ``image`` boots systemd. The finding holds until the next boot.
 
     Raises ``BedError`` with the reasons of all candidates when none works.
     """
-    finding = cache.cache_root() / "runtime" / "finding.json"
-    facts = {
-        "boot": pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
-        "podman": subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout.strip(),
-        "candidates": cache.content_key(*(text for name, text in _CANDIDATES)),
-    }
     with cache.locked("runtime"):
-        try:
-            known = json.loads(finding.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            known = {}
-        if all(known.get(name) == value for name, value in facts.items()):
-            return Podman(_config(_CANDIDATES[known["choice"]][1]))
+        known = known_podman()
+        if known:
+            return known
         reasons = []
         for choice, (name, text) in enumerate(_CANDIDATES):
             podman = Podman(_config(text))
             reason = _try(podman, image)
             if reason is None:
-                cache.write_atomically(finding, json.dumps(dict(facts, choice=choice)) + "\n")
+                cache.write_atomically(_finding(), json.dumps(dict(_facts(), choice=choice)) + "\n")
                 return podman
             reasons.append(f"  - with {name}: {reason}\n")
         raise BedError("podman cannot boot systemd in a container on this machine:\n" + "".join(reasons))
+
+
+def _finding() -> pathlib.Path:
+    return cache.cache_root() / "runtime" / "finding.json"
+
+
+def _facts() -> dict[str, str]:
+    """Return what a finding holds for: another boot, podman or list of candidates makes it worthless."""
+    return {
+        "boot": pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
+        "podman": subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout.strip(),
+        "candidates": cache.content_key(*(text for name, text in _CANDIDATES)),
+    }
 
 
 def _try(podman: Podman, image: str) -> str | None:

@@ -29,7 +29,8 @@ def publish(name: str, directory: pathlib.Path) -> None:
 
 def run_arguments() -> list[str]:
     """Return podman's options and command for the web container, without image, name and network."""
-    return ["--volume", f"{cache.cache_root()}:/srv/cache:ro", "--volume", f"{SETTINGS}:/srv/bed:ro", "--stop-signal=SIGKILL"]
+    mounts = (f"{cache.cache_root()}:/srv/cache:ro", f"{SETTINGS}:/srv/bed:ro")
+    return [*(f"--volume={mount}" for mount in mounts), "--stop-signal=SIGKILL"]
 
 
 COMMAND = ["/bin/sh", "/srv/bed/start.sh"]

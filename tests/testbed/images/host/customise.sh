@@ -17,8 +17,9 @@ systemctl mask --quiet \
     getty.target getty@.service console-getty.service serial-getty@.service \
     systemd-ask-password-console.path systemd-ask-password-wall.path \
     proc-sys-fs-binfmt_misc.automount systemd-binfmt.service \
-    systemd-logind.service systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket \
-    systemd-pstore.service systemd-remount-fs.service sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount
+    systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket \
+    systemd-pstore.service systemd-remount-fs.service \
+    sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount
 # Machines whose clock jumps or whose network is closed must not start downloads in the middle of a test.
 systemctl disable --quiet apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer e2scrub_reap.service
 mkdir -p /var/log/journal
