@@ -80,7 +80,7 @@ def build(cache: pathlib.Path) -> dict[str, t.Any]:
         "bed_channel": CHANNEL_URL,
         "bed_wheels": WHEELS_URL,
         "bed_locks": str(locked),
-        "channel": str(channel),
-        "wheels": str(served),
-        "locks": str(locked),
+        "channel_path": str(channel),
+        "wheels_path": str(served),
+        "locks_path": str(locked),
     }

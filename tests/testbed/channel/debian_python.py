@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import re
@@ -11,6 +12,8 @@ import shutil
 import subprocess
 import sysconfig
 import typing as t
+
+from packaging.utils import parse_wheel_filename
 
 from .archive import Member, Package
 from .recipe import GLIBC, PLACEHOLDER, PYTHON, PYTHON_VERSION, clean_environment
@@ -56,6 +59,15 @@ def undo_build_variables(text: str) -> str:
     text = text.replace("/usr/lib/x86_64-linux-gnu", f"{PLACEHOLDER}/lib").replace("'/usr'", f"'{PLACEHOLDER}'")
     text = re.sub(r"(?<=')/usr/(bin|lib|include|share)(?!/(bin|sbin|zoneinfo))", lambda found: f"{PLACEHOLDER}/{found[1]}", text)
     return text.replace(f"{PLACEHOLDER}/bin/install", "/usr/bin/install")
+
+
+def undo_ensurepip(text: str, versions: dict[str, str]) -> str:
+    """Return ``ensurepip`` that works outside of Debian, for the bundled wheels of ``versions`` (pip and setuptools)."""
+    for name in ("pip", "setuptools"):
+        text, count = re.subn(rf'(?m)^_{name.upper()}_VERSION = ".*"$', f'_{name.upper()}_VERSION = "{versions[name]}"', text)
+        if count != 1:
+            raise RuntimeError(f"Debian's Python has changed: ensurepip names {count} versions of {name}")
+    return text.replace("    _ensurepip_is_disabled_in_debian_for_system()\n", "    pass\n")
 
 
 def undo_binary(content: bytes) -> bytes:
@@ -124,8 +136,8 @@ def stage(root: pathlib.Path, prefix: pathlib.Path, bundled: list[pathlib.Path])
     _edit(library / "site.py", undo_site)
     _edit(library / "sysconfig.py", undo_sysconfig)
     _edit(library / "_sysconfigdata__x86_64-linux-gnu.py", undo_build_variables)
-    disabled = "    _ensurepip_is_disabled_in_debian_for_system()\n"
-    _edit(library / "ensurepip/__init__.py", lambda text: text.replace(disabled, "    pass\n"))
+    versions = {name: str(version) for name, version, *_rest in (parse_wheel_filename(wheel.name) for wheel in bundled)}
+    _edit(library / "ensurepip/__init__.py", functools.partial(undo_ensurepip, versions=versions))
     (library / "ensurepip/_bundled").mkdir(exist_ok=True)
     for wheel in bundled:
         shutil.copyfile(wheel, library / "ensurepip/_bundled" / wheel.name)

@@ -124,7 +124,7 @@ def build(cache: pathlib.Path, channel: dict[str, t.Any]) -> dict[str, t.Any]:
 
     ``cache``: the bed's cache directory, below which ``testbed.cache`` puts everything.
     """
-    source = pathlib.Path(channel["channel"])
+    source = pathlib.Path(channel["channel_path"])
     recipe = [HERE / "build.py", HERE / "header.sh", pathlib.Path(locks.__file__), pathlib.Path(locks.__file__).with_name("solve_child.py")]
     folder = built("installer", "installers", content_key(*recipe, source.name), functools.partial(_make, source))
     release, following = RELEASES
@@ -134,7 +134,7 @@ def build(cache: pathlib.Path, channel: dict[str, t.Any]) -> dict[str, t.Any]:
         "bed_miniconda_sha256": _sha256(folder / file_name(release)),
         "bed_miniconda_next_release": following,
         "bed_miniconda_next_sha256": _sha256(folder / file_name(following)),
-        "installers": str(folder),
+        "installers_path": str(folder),
     }
 
 
