@@ -80,9 +80,19 @@ class Wanted:
         return os.path.join(self.store, self.name)
 
     @property
+    def stamp(self) -> str:
+        """The file that says that the base is complete."""
+        return os.path.join(self.directory, STAMP)
+
+    @property
     def begun(self) -> str:
-        """The mark of an installation at work."""
+        """The mark of an installation at work; it becomes the stamp."""
         return os.path.join(self.store, ".%s.begun" % self.name)
+
+    @property
+    def work(self) -> str:
+        """The directory for everything temporary."""
+        return os.path.join(self.store, ".%s.work" % self.name)
 
 
 def wanted(params: t.Mapping[str, t.Any], machine: str) -> Wanted:
@@ -137,12 +147,14 @@ class Host:
     """What is there. ``link``: absolute target of the prefix, "" for something that is no link, None for nothing.
 
     ``stamp``: None where the base has none (or no directory). ``missing``: those of ``NEEDED`` that a stamped base
-    lacks. ``records``: names of the base's conda records. ``condarc``, ``hook``: texts, None without a file.
+    lacks. ``begun``, ``working``: whether the mark and the temporary directory of an installation are there.
+    ``records``: names of the base's conda records. ``condarc``, ``hook``: texts, None without a file.
     """
 
     link: str | None = None
     exists: bool = False
     begun: bool = False
+    working: bool = False
     stamp: t.Mapping[str, t.Any] | None = None
     missing: tuple[str, ...] = ()
     records: frozenset[str] = frozenset()
@@ -163,7 +175,7 @@ def observe(asked: Wanted) -> Host:
     elif os.path.lexists(asked.prefix):
         link = ""
     stamp = None
-    content = read_or_none(os.path.join(asked.directory, STAMP))
+    content = read_or_none(asked.stamp)
     if content is not None:
         try:
             stamp = json.loads(content)
@@ -180,6 +192,7 @@ def observe(asked: Wanted) -> Host:
         link=link,
         exists=os.path.lexists(asked.directory),
         begun=os.path.lexists(asked.begun),
+        working=os.path.lexists(asked.work),
         stamp=stamp,
         missing=missing,
         records=records,
@@ -337,7 +350,7 @@ def _plan_absence(asked: Wanted, host: Host) -> Plan:
                 _plan_file(steps, diff, path, text, None)
         steps.append(Link(asked.prefix, None))
         diff.append(text_diff(asked.prefix, "%s\n" % asked.directory, None))
-    if host.exists:
+    if host.exists or host.begun or host.working:
         _check_directory(asked, host)
         steps.append(RemoveBase(asked.directory, "no longer wanted"))
     return Plan(tuple(steps), tuple(diff))

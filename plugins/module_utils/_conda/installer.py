@@ -43,12 +43,12 @@ def apply(plan: Plan, asked: bases.Wanted, uploaded: str | None, timeout: float)
     try:
         if any(isinstance(step, (bases.Install, bases.RemoveBase)) for step in plan.steps):
             os.makedirs(asked.store, mode=0o755, exist_ok=True)
-            with _lock(asked, timeout):
-                _execute(plan, asked, uploaded, timeout)
-            if asked.state == "absent":
-                _remove_empty_store(asked)
+            with _lock(asked, timeout) as lock:
+                _execute(plan, asked, uploaded, timeout, lock)
+                if asked.state == "absent":
+                    _remove_empty_store(asked)
         else:
-            _execute(plan, asked, uploaded, timeout)
+            _execute(plan, asked, uploaded, timeout, -1)
     except OSError as error:
         raise Problem(
             "Cannot %s %s: %s (%s)."
@@ -56,12 +56,12 @@ def apply(plan: Plan, asked: bases.Wanted, uploaded: str | None, timeout: float)
         ) from error
 
 
-def _execute(plan: Plan, asked: bases.Wanted, uploaded: str | None, timeout: float) -> None:
-    """Execute the steps in their order."""
+def _execute(plan: Plan, asked: bases.Wanted, uploaded: str | None, timeout: float, lock: int) -> None:
+    """Execute the steps in their order; ``lock``: the descriptor of the lock, -1 where none is needed."""
     for step in plan.steps:
         if isinstance(step, bases.Install):
             if not bases.observe(asked).complete:  # another run may have held the lock before us
-                _install(asked, uploaded, timeout)
+                _install(asked, uploaded, timeout, lock)
         elif isinstance(step, bases.RemoveBase):
             if asked.state == "absent" or not bases.observe(asked).complete:
                 _remove(asked)
@@ -80,8 +80,12 @@ def _execute(plan: Plan, asked: bases.Wanted, uploaded: str | None, timeout: flo
 
 
 @contextlib.contextmanager
-def _lock(asked: bases.Wanted, timeout: float) -> t.Iterator[None]:
-    """Be the only run that installs or removes bases of this prefix; waits ``timeout`` seconds for another."""
+def _lock(asked: bases.Wanted, timeout: float) -> t.Iterator[int]:
+    """Be the only run that installs or removes bases of this prefix; waits ``timeout`` seconds for another.
+
+    Yields the locked descriptor. An installer inherits it: should this process be killed, the lock stays with the
+    installer, and the next run does not remove what is still being written.
+    """
     descriptor = os.open(os.path.join(asked.store, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + timeout
@@ -91,18 +95,21 @@ def _lock(asked: bases.Wanted, timeout: float) -> t.Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise Problem("Another run has been at work in %s for %d seconds." % (asked.store, timeout)) from None
+                    raise Problem(
+                        "Another run, or an installer that it left, has been at work in %s for %d seconds."
+                        % (asked.store, timeout)
+                    ) from None
                 time.sleep(0.5)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _install(asked: bases.Wanted, uploaded: str | None, timeout: float) -> None:
+def _install(asked: bases.Wanted, uploaded: str | None, timeout: float, lock: int) -> None:
     """Get the installer, verify it, run it, and stamp what it made."""
     # Everything temporary lies here: not in /tmp, which may be mounted noexec, and under one name, so that the next
     # run finds and removes what a killed one left.
-    work = os.path.join(asked.store, ".%s.work" % asked.name)
+    work = asked.work
     _wipe(work)
     os.mkdir(work, 0o700)
     try:
@@ -114,7 +121,7 @@ def _install(asked: bases.Wanted, uploaded: str | None, timeout: float) -> None:
         fetch(source, program, asked.sha256, mode=0o600)
         write_atomically(asked.begun, b"")
         try:
-            _run(asked, program, work, timeout)
+            _run(asked, program, work, timeout, lock)
             missing = [name for name in bases.NEEDED if not os.path.exists(os.path.join(asked.directory, name))]
             if missing:
                 raise Problem(
@@ -125,22 +132,23 @@ def _install(asked: bases.Wanted, uploaded: str | None, timeout: float) -> None:
         except BaseException:
             _remove(asked)
             raise
-        os.sync()  # once for all of its files; the stamp must not outlive them
-        stamp = {
-            "distribution": asked.distribution,
-            "release": asked.release,
-            "sha256": asked.sha256,
-            "records": sorted(bases.records_of(asked.directory)),
-        }
-        write_atomically(
-            os.path.join(asked.directory, bases.STAMP), (json.dumps(stamp, indent=1, sort_keys=True) + "\n").encode()
-        )
-        os.unlink(asked.begun)
     finally:
         _wipe(work)
+    os.sync()  # once for all of its files; the stamp must not outlive them
+    stamp = {
+        "distribution": asked.distribution,
+        "release": asked.release,
+        "sha256": asked.sha256,
+        "records": sorted(bases.records_of(asked.directory)),
+    }
+    write_atomically(asked.begun, (json.dumps(stamp, indent=1, sort_keys=True) + "\n").encode())
+    # One rename ends the installation: at no moment are both the mark and the stamp there, or neither.
+    os.rename(asked.begun, asked.stamp)
+    sync_directory(asked.directory)
+    sync_directory(asked.store)
 
 
-def _run(asked: bases.Wanted, program: str, work: str, timeout: float) -> None:
+def _run(asked: bases.Wanted, program: str, work: str, timeout: float, lock: int) -> None:
     """Run the installer with nothing of the caller's environment; raises ``Problem`` with its last words."""
     for name in ("home", "tmp"):
         os.mkdir(os.path.join(work, name), 0o700)
@@ -161,6 +169,7 @@ def _run(asked: bases.Wanted, program: str, work: str, timeout: float) -> None:
             env=environment,
             umask=0o022,
             start_new_session=True,
+            pass_fds=(lock,),
         )
         try:
             status = process.wait(timeout)
@@ -202,12 +211,15 @@ def _normalise(directory: str) -> None:
 
 
 def _remove(asked: bases.Wanted) -> None:
-    """Remove a base: the stamp first, so that half a removal counts as an interrupted installation."""
+    """Remove a base and what an installation left; half a removal counts as an interrupted installation."""
+    _wipe(asked.work)
     if os.path.isdir(asked.directory):
-        write_atomically(asked.begun, b"")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(asked.directory, bases.STAMP))
-            sync_directory(asked.directory)
+        try:
+            os.rename(asked.stamp, asked.begun)
+        except FileNotFoundError:
+            write_atomically(asked.begun, b"")
+        sync_directory(asked.directory)
+        sync_directory(asked.store)
     _wipe(asked.directory)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(asked.begun)
