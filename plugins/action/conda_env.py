@@ -1,0 +1,87 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read the locks here, make the environments there.
+
+The host is told the digests of the locks first: when it is as they say, that one call was all. Only when something has
+to be built, the packages follow, of the host's platform and of the environments concerned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.arguments import argument_spec
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import to_data
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm
+
+
+class ActionModule(ActionBase):
+    """The action of ``lockstep.gpufleet.conda_env``."""
+
+    TRANSFERS_FILES = True
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result = super().run(tmp, task_vars)
+        del tmp
+        _validated, arguments = self.validate_argument_spec(argument_spec=argument_spec())
+        try:
+            locks = self._read_locks(arguments["environments"], task_vars)
+        except Problem as problem:
+            result.update(failed=True, msg=str(problem))
+            return result
+        arguments["_locks"] = {
+            name: {"path": path, "digests": form.digests()} for name, (path, form) in locks.items()
+        }
+        answer = self._execute_module("lockstep.gpufleet.conda_env", module_args=arguments, task_vars=task_vars)
+        needs = answer.pop("_needs", None)
+        if needs and not answer.get("failed"):
+            packages = {
+                name: [to_data(package) for package in locks[name][1].packages(answer["platform"])] for name in needs
+            }
+            arguments["_packages"] = self._send(json.dumps(packages))
+            answer = self._execute_module("lockstep.gpufleet.conda_env", module_args=arguments, task_vars=task_vars)
+        result.update(answer)
+        self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _read_locks(
+        self, environments: list[dict[str, t.Any]], task_vars: dict[str, t.Any]
+    ) -> dict[str, tuple[str, NormalForm]]:
+        """Return path and normal form of every lock that is wanted, by the environment's name."""
+        places = [task_vars[name] for name in ("inventory_dir",) if task_vars.get(name)] + [os.getcwd()]
+        result = {}
+        for environment in environments:
+            if environment["state"] != "present":
+                continue
+            name, lock = environment["name"], environment.get("lock")
+            if not lock:
+                raise Problem(f"environments: {name} needs a lock.")
+            path = reading.find(lock, places, self._find_where_ansible_looks)
+            result[name] = path, reading.read(path, cache=os.path.join(C.DEFAULT_LOCAL_TMP, "lockstep-locks"))
+        return result
+
+    def _find_where_ansible_looks(self, lock: str) -> str | None:
+        try:
+            return self._find_needle("files", lock)
+        except AnsibleError:
+            return None
+
+    def _send(self, text: str) -> str:
+        """Write ``text`` to a file in the task's own folder on the host, and return its path there."""
+        folder = self._connection._shell.tmpdir or self._make_tmp_path()
+        path = self._connection._shell.join_path(folder, "packages.json")
+        self._transfer_data(path, text)
+        self._fixup_perms2((folder, path))
+        return path

@@ -1,0 +1,112 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The cache of verified archives: what is not in it is fetched and hashed; nothing else may be unpacked.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import os
+import threading
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import CHUNK, fetch
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+
+#: Connections at a time: enough to hide latency, few enough for a mirror that serves a whole fleet.
+WORKERS = 8
+
+#: Failures that one message lists before it only counts the rest.
+_LISTED = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """An archive as it is asked for: ``label`` is what messages call it."""
+
+    label: str
+    url: str
+    file_name: str
+    sha256: str
+
+
+def path_in_cache(cache: str, archive: Archive) -> str:
+    """Return where the archive lies once it is verified; the name says the content, the file name serves the engines."""
+    return f"{cache}/{archive.sha256}/{archive.file_name}"
+
+
+def missing(cache: str, wanted: t.Iterable[Archive]) -> list[Archive]:
+    """Return those that the cache does not have."""
+    return [archive for archive in wanted if not os.path.isfile(path_in_cache(cache, archive))]
+
+
+def fetch_missing(cache: str, wanted: t.Iterable[Archive], timeout: float, retries: int) -> list[Archive]:
+    """Fetch what the cache lacks, each verified by its sha256 before it appears; return what was fetched.
+
+    ``timeout``: seconds that a server may stay silent. ``retries``: further attempts per archive.
+    After the first failure no further download starts. Raises one Problem that lists all failures; archives that
+    came through stay in the cache, so that the next run does not fetch them again.
+    """
+    todo = missing(cache, wanted)
+    failures: list[str] = []
+    stop = threading.Event()
+
+    def work(archive: Archive) -> None:
+        if stop.is_set():
+            return
+        destination = path_in_cache(cache, archive)
+        os.makedirs(os.path.dirname(destination), mode=0o755, exist_ok=True)
+        try:
+            fetch(archive.url, destination, archive.sha256, timeout=timeout, retries=retries)
+        except Problem as problem:
+            stop.set()
+            failures.append(f"{archive.label}: {problem}")
+            _remove_if_empty(os.path.dirname(destination))
+
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for future in [pool.submit(work, archive) for archive in todo]:
+            future.result()
+    if failures:
+        raise Problem(_message(sorted(failures)))
+    return todo
+
+
+def verify(cache: str, wanted: t.Iterable[Archive]) -> list[Archive]:
+    """Hash archives of the cache again, throw away those that were altered since, and return these."""
+    altered = []
+    for archive in wanted:
+        path = path_in_cache(cache, archive)
+        if os.path.isfile(path) and _sha256(path) != archive.sha256:
+            os.unlink(path)
+            altered.append(archive)
+    return altered
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _remove_if_empty(directory: str) -> None:
+    try:
+        os.rmdir(directory)
+    except OSError:
+        pass
+
+
+def _message(failures: list[str]) -> str:
+    if len(failures) == 1:
+        return failures[0]
+    shown = failures[:_LISTED]
+    rest = len(failures) - len(shown)
+    return "\n- ".join(
+        [f"{len(failures)} archives could not be had:", *shown] + ([f"and {rest} more"] if rest else [])
+    )

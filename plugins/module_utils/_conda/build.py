@@ -1,0 +1,324 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carrying out a plan: fetch and verify everything, build and seal, and only then switch.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import datetime
+import glob
+import json
+import os
+import shutil
+import stat
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
+    archives,
+    bytecode_program,
+    engine,
+    holds,
+    plan,
+    seal,
+    wheels,
+)
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, public_url
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import replace_link, sync_directory
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+
+#: PEP 668: pip and uv read it and refuse to change the environment.
+_EXTERNALLY_MANAGED = """\
+[externally-managed]
+Error=This environment is kept equal to its lock by Ansible (lockstep.gpufleet.conda_env):
+ packages that are installed here by hand would be undone by the next run.
+ Add them to the lock, or make an environment of your own on top:
+ python -m venv --system-site-packages ~/my-env
+"""
+
+_FROZEN = {
+    "message": "This environment is kept equal to its lock by Ansible (lockstep.gpufleet.conda_env). "
+    "Add packages to the lock, or create an environment of your own."
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Workshop:
+    """What the steps work with."""
+
+    store: Store
+    platform: str
+    base: str
+    engine_mirror: str | None
+    timeout: float
+    retries: int
+    who: str
+
+
+def carry_out(steps: t.Iterable[t.Any], workshop: Workshop) -> None:
+    """Execute the steps of all environments in their fixed order; the caller holds the store's lock.
+
+    Raises Problem; then no link was switched unless everything was built, and a further run goes on from there.
+    """
+    ordered = sorted(steps, key=lambda step: plan.ORDER.index(type(step)))
+    builds = [step for step in ordered if isinstance(step, plan.Build)]
+    store = workshop.store
+    engine.discard_litter(store)
+    motor = _prepare(builds, workshop) if builds else None
+    for step in ordered:
+        if isinstance(step, plan.Discard):
+            _remove_tree(store.generation(step.generation))
+        elif isinstance(step, plan.Build):
+            assert motor is not None
+            _build(step, motor, workshop)
+        elif isinstance(step, plan.PutHold):
+            holds.write_hold(store, step.name, holds.Hold(step.lock, step.generation, _now(), workshop.who))
+        elif isinstance(step, plan.Flip):
+            os.makedirs(store.environments, mode=0o755, exist_ok=True)
+            replace_link(store.link(step.name), store.prefix(step.generation, step.name))
+            entry = {"generation": step.generation, "since": _now(), "why": step.why}
+            holds.add_history(store, step.name, entry)
+        elif isinstance(step, plan.EndHold):
+            os.unlink(store.hold(step.name))
+        elif isinstance(step, plan.RemoveLink):
+            os.unlink(store.link(step.name))
+            sync_directory(store.environments)
+        elif isinstance(step, plan.RemoveGeneration):
+            _remove_generation(store.generation(step.generation))
+        elif isinstance(step, plan.Forget):
+            holds.forget(store, step.name)
+
+
+def prepare_root(store: Store) -> None:
+    """Create the store's own folders."""
+    for directory in (store.root, store.environments, store.generations, store.archives, store.packages):
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+    for directory in (store.bytecode, store.temporary):
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+
+
+def require_base(workshop: Workshop) -> str:
+    """Return the Python of the base; raises Problem where there is no base."""
+    python = engine.find_python(workshop.base)
+    if python is None:
+        raise Problem(
+            f"There is no base at {workshop.base} (no bin/python): install one first (role miniconda), "
+            "or name another one (conda_env_base)."
+        )
+    return python
+
+
+def _prepare(builds: list[plan.Build], workshop: Workshop) -> engine.Engine:
+    """Fetch and verify all that the builds need, before any of them begins."""
+    python = require_base(workshop)
+    store = workshop.store
+    wanted = {}
+    if not engine.is_unpacked(store, workshop.platform):
+        for part in engine.wheels(workshop.platform, workshop.engine_mirror):
+            wanted[part.sha256, part.file_name] = part
+    for build in builds:
+        for package in build.wanted.packages or ():
+            part = _archive(package)
+            wanted[part.sha256, part.file_name] = part
+    archives.fetch_missing(store.archives, wanted.values(), workshop.timeout, workshop.retries)
+    return engine.unpack(store, workshop.platform, workshop.engine_mirror, python)
+
+
+def _archive(package: Package) -> archives.Archive:
+    return archives.Archive(package.label, package.url, package.file_name, package.sha256)
+
+
+def _build(step: plan.Build, motor: engine.Engine, workshop: Workshop) -> None:
+    """Make the generation under its final path and seal it."""
+    store = workshop.store
+    packages = step.wanted.packages
+    assert packages is not None and step.wanted.lock is not None
+    directory = store.generation(step.generation)
+    prefix = store.check_prefix(step.generation, step.name)
+    os.makedirs(os.path.dirname(prefix), mode=0o755)
+    conda = [package for package in packages if package.manager == "conda"]
+    pip = [package for package in packages if package.manager == "pip"]
+    known = _link(conda, prefix, motor, workshop)
+    for path in wheels.install(motor, store, prefix, [_archive(package) for package in pip]):
+        known.pop(path, None)
+    _mark_as_managed(prefix)
+    if step.wanted.options.get("bytecode"):
+        known.update(_compile(prefix, known, store))
+    found = _normalise(prefix)
+    rows = seal.make_tree(prefix, found, known)
+    _sync_filesystem(directory)
+    sealed = seal.Seal(
+        generation=step.generation,
+        environment=step.name,
+        platform=workshop.platform,
+        lock=step.wanted.lock,
+        engine=dict(engine.VERSIONS),
+        options=dict(step.wanted.options),
+        packages=tuple(dataclasses.replace(package, url=public_url(package.url)) for package in packages),
+        tree="",
+        files=0,
+    )
+    seal.write(directory, sealed, rows, found)
+    sync_directory(store.generations)
+
+
+def _link(
+    packages: t.Sequence[Package], prefix: str, motor: engine.Engine, workshop: Workshop
+) -> dict[str, str]:
+    """Link the conda packages; return the sha256 of every file that is as its verified package has it, by path."""
+    store = workshop.store
+    request: dict[str, t.Any] = {
+        "prefix": prefix,
+        "platform": workshop.platform,
+        "cache": store.packages,
+        "packages": [_link_request(package, store, again=False) for package in packages],
+    }
+    try:
+        answer = engine.link(motor, request, store.temporary)
+    except Problem:
+        # A package that was unpacked earlier may have been edited since, through a hard link of an environment.
+        # Unpack all of them again, from archives whose hashes are checked again; if that fails too, that is the error.
+        shutil.rmtree(prefix, ignore_errors=True)
+        parts = [_archive(package) for package in packages]
+        archives.verify(store.archives, parts)
+        archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries)
+        request["packages"] = [_link_request(package, store, again=True) for package in packages]
+        answer = engine.link(motor, request, store.temporary)
+    return t.cast("dict[str, str]", answer["hashes"])
+
+
+def _link_request(package: Package, store: Store, again: bool) -> dict[str, t.Any]:
+    url = public_url(package.url)
+    archive = archives.path_in_cache(store.archives, _archive(package))
+    return {
+        "name": package.name,
+        "version": package.version,
+        "build": package.build,
+        "stem": f"{package.name}-{package.version}-{package.build}",
+        "url": url,
+        "channel": channel_of(url),
+        "file_name": package.file_name,
+        "sha256": package.sha256,
+        "size": os.path.getsize(archive),
+        "archive": archive,
+        "again": again,
+    }
+
+
+def _mark_as_managed(prefix: str) -> None:
+    """Leave the signs that conda (CEP 22) and pip (PEP 668) respect, and drop the engine's sign for backup tools."""
+    cache_tag = f"{prefix}/CACHEDIR.TAG"
+    if os.path.lexists(cache_tag):
+        os.unlink(cache_tag)
+    os.makedirs(f"{prefix}/conda-meta", mode=0o755, exist_ok=True)
+    _write(f"{prefix}/conda-meta/frozen", json.dumps(_FROZEN) + "\n")
+    for library in _python_libraries(prefix):
+        _write(f"{library}/EXTERNALLY-MANAGED", _EXTERNALLY_MANAGED)
+
+
+def _write(path: str, text: str) -> None:
+    """Write a new file: what lay there may be a hard link into the cache."""
+    if os.path.lexists(path):
+        os.unlink(path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _python_libraries(prefix: str) -> list[str]:
+    """Return the folders of Python's standard library: one, or none in an environment without Python."""
+    return [path for path in glob.glob(f"{glob.escape(prefix)}/lib/python3.*") if not os.path.islink(path)]
+
+
+def _compile(prefix: str, known: t.Mapping[str, str], store: Store) -> dict[str, str]:
+    """Compile all Python sources of the standard library and of site-packages; return the hashes of the results."""
+    python = f"{prefix}/bin/python"
+    if not os.path.exists(python):
+        return {}
+    sources = []
+    for library in _python_libraries(prefix):
+        for path in _python_sources(library):
+            relative = path[len(prefix) + 1 :]
+            sources.append([relative, known.get(relative), relative in known or "/site-packages/" in relative])
+    answer = engine.run_program(
+        python,
+        bytecode_program,
+        {"prefix": prefix, "cache": store.bytecode, "sources": sorted(sources), "jobs": os.cpu_count() or 1},
+        store.temporary,
+        "the compiler of Python's bytecode",
+    )
+    return t.cast("dict[str, str]", answer["written"])
+
+
+def _python_sources(library: str) -> t.Iterator[str]:
+    pending = [library]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name != "__pycache__":
+                        pending.append(entry.path)
+                elif entry.name.endswith(".py") and entry.is_file(follow_symlinks=False):
+                    yield entry.path
+
+
+def _normalise(prefix: str) -> dict[str, seal.Status]:
+    """Give every path the mode that it has on all hosts, whatever the umask; return what lstat says afterwards."""
+    os.chmod(prefix, 0o755)
+    found = seal.walk(prefix)
+    for path, status in found.items():
+        kind, mode = status[0], status[1]
+        if kind == "d":
+            right = 0o755
+        elif kind == "f":
+            right = 0o755 if mode & 0o111 else 0o644
+            if path.startswith("conda-meta/"):
+                right = 0o644
+        else:
+            continue
+        if mode != right:
+            os.chmod(f"{prefix}/{path}", right)
+            found[path] = (kind, right, *status[2:])
+    odd = sorted(path for path, status in found.items() if status[0] == "o")
+    if odd:
+        raise Problem(f"A package brings {odd[0]}, which is neither file, directory nor link: such cannot be sealed.")
+    return found
+
+
+def _sync_filesystem(directory: str) -> None:
+    """Write all that was built to disk by one call (syncfs(2)) instead of one per file."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.syncfs(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), "syncfs")
+    except AttributeError:
+        os.sync()
+    finally:
+        os.close(descriptor)
+
+
+def _remove_generation(directory: str) -> None:
+    """Take the seal off first, so that a half-removed generation is known as such."""
+    if os.path.exists(f"{directory}/seal.json"):
+        os.unlink(f"{directory}/seal.json")
+        sync_directory(directory)
+    _remove_tree(directory)
+
+
+def _remove_tree(directory: str) -> None:
+    def repair(function: t.Callable[[str], t.Any], path: str, _error: t.Any) -> None:
+        os.chmod(os.path.dirname(path), stat.S_IRWXU)
+        function(path)
+
+    if os.path.isdir(directory):
+        shutil.rmtree(directory, onerror=repair)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,199 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The program that compiles an environment's Python sources: it runs alone, by the environment's own Python.
+
+Its source is handed to ``python -S -s -B -c``; one JSON request on standard input, one JSON answer on standard output.
+Compiled files name their source relative to the environment (Python puts the real path in when it loads them), and
+carry the hash of the source, unchecked: so they depend on nothing but source, relative path and Python's magic number,
+and generations can share them.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import sys
+
+sys.path = [entry for entry in sys.path if entry]
+
+import hashlib  # noqa: E402
+import importlib.util  # noqa: E402
+import json  # noqa: E402
+import marshal  # noqa: E402
+import multiprocessing  # noqa: E402
+import os  # noqa: E402
+import types  # noqa: E402
+import warnings  # noqa: E402
+
+MAGIC = importlib.util.MAGIC_NUMBER
+UNCHECKED = (1).to_bytes(4, "little")
+CHUNK = 64
+
+prefix = ""
+cache = ""
+known = {}
+
+
+def main() -> None:
+    """Compile what ``request["sources"]`` lists; answer with the sha256 of every file written."""
+    global prefix, cache
+    request = json.load(sys.stdin)
+    prefix = request["prefix"]
+    cache = os.path.join(request["cache"], "%s-%s" % (sys.implementation.cache_tag, MAGIC.hex()))
+    os.makedirs(cache, mode=0o755, exist_ok=True)
+    for directory in os.listdir(cache):
+        for name in os.listdir(os.path.join(cache, directory)):
+            key, dot, digest = name.partition(".")
+            if len(digest) == 64:
+                known[key] = digest
+    sources = request["sources"]
+    chunks = [sources[start : start + CHUNK] for start in range(0, len(sources), CHUNK)]
+    written = {}
+    failed = []
+    with multiprocessing.get_context("fork").Pool(max(1, min(request["jobs"], len(chunks)))) as pool:
+        for some, wrong in pool.imap_unordered(_compile_some, chunks):
+            written.update(some)
+            failed.extend(wrong)
+    json.dump({"written": written, "failed": sorted(failed)}, sys.stdout)
+
+
+def _compile_some(sources: list) -> tuple:
+    written, failed = {}, []
+    warnings.simplefilter("ignore")
+    for path, digest, shareable in sources:
+        target = _target(path)
+        try:
+            if _is_fresh(path, target):
+                continue
+            written[target] = _shared(path, digest, target) if shareable else _alone(path, target)
+        except (SyntaxError, ValueError, RecursionError, UnicodeError):
+            # Some packages ship files that are no Python of this version (templates, tests of parsers).
+            failed.append(path)
+    return written, failed
+
+
+def _target(path: str) -> str:
+    directory, name = os.path.split(path)
+    return "%s/__pycache__/%s.%s.pyc" % (directory, name[:-3], sys.implementation.cache_tag)
+
+
+def _is_fresh(path: str, target: str) -> bool:
+    """Tell whether the compiled file that the package brought would be used by Python as it is."""
+    try:
+        with open(os.path.join(prefix, target), "rb") as file:
+            header = file.read(16)
+    except OSError:
+        return False
+    if len(header) != 16 or header[:4] != MAGIC:
+        return False
+    flags = int.from_bytes(header[4:8], "little")
+    if flags == 0:
+        status = os.stat(os.path.join(prefix, path))
+        return header[8:12] == (int(status.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") and header[12:16] == (
+            status.st_size & 0xFFFFFFFF
+        ).to_bytes(4, "little")
+    return bool(flags & 1) and header[8:16] == importlib.util.source_hash(_read(path))
+
+
+def _read(path: str) -> bytes:
+    with open(os.path.join(prefix, path), "rb") as file:
+        return file.read()
+
+
+def _alone(path: str, target: str) -> str:
+    """Compile for this environment only: the source holds the environment's own path."""
+    data = _compile(_read(path), path)
+    place = os.path.join(prefix, target)
+    os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
+    _write(place, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _shared(path: str, digest: str, target: str) -> str:
+    """Link the compiled file out of the cache, where it is verified first or made."""
+    source = None
+    if digest is None:
+        source = _read(path)
+        digest = hashlib.sha256(source).hexdigest()
+    key = hashlib.sha256(("%s %s" % (digest, path)).encode("utf-8", "surrogateescape")).hexdigest()
+    directory = os.path.join(cache, key[:2])
+    place = os.path.join(prefix, target)
+    if key in known:
+        entry = os.path.join(directory, "%s.%s" % (key, known[key]))
+        try:
+            with open(entry, "rb") as file:
+                intact = hashlib.sha256(file.read()).hexdigest() == known[key]
+            if intact:
+                _link(entry, place)
+                return known[key]
+            os.unlink(entry)
+        except FileNotFoundError:
+            pass
+    data = _compile(_read(path) if source is None else source, path)
+    content = hashlib.sha256(data).hexdigest()
+    entry = os.path.join(directory, "%s.%s" % (key, content))
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    _write(entry, data)
+    _link(entry, place)
+    return content
+
+
+def _link(entry: str, place: str) -> None:
+    try:
+        _link_once(entry, place)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
+        _link_once(entry, place)
+
+
+def _link_once(entry: str, place: str) -> None:
+    try:
+        os.link(entry, place)
+    except FileExistsError:
+        os.unlink(place)
+        os.link(entry, place)
+    except FileNotFoundError:
+        raise
+    except OSError:  # too many links, or a filesystem without them
+        with open(entry, "rb") as file:
+            _write(place, file.read())
+
+
+def _write(path: str, data: bytes) -> None:
+    temporary = "%s.%d" % (path, os.getpid())
+    with open(temporary, "wb") as file:
+        file.write(data)
+        os.fchmod(file.fileno(), 0o644)
+    os.rename(temporary, path)
+
+
+def _compile(source: bytes, path: str) -> bytes:
+    """Return the content of the .pyc file, the same whenever source and path are.
+
+    marshal writes an object as one that may be referred to again when its reference count is above one, which varies
+    with what else the interpreter holds. So everything in reach is held once more while it is written.
+    """
+    code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+    held = _hold(code, [])
+    data = marshal.dumps(code)
+    del held
+    return b"".join((MAGIC, UNCHECKED, importlib.util.source_hash(source), data))
+
+
+def _hold(item: object, held: list) -> list:
+    held.append(item)
+    if isinstance(item, types.CodeType):
+        for name in dir(item):
+            if name in ("co_consts", "co_names", "co_varnames", "co_freevars", "co_cellvars"):
+                _hold(getattr(item, name), held)
+            elif name in ("co_name", "co_filename", "co_qualname"):
+                held.append(getattr(item, name))
+    elif isinstance(item, (tuple, frozenset)):
+        for part in item:
+            _hold(part, held)
+    return held
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The engine: py-rattler and uv of exactly these versions, unpacked from wheels whose hashes stand here.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import typing as t
+import zipfile
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import archives, link_program
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+
+#: Versions go into the generation's id: another engine may lay files out differently.
+VERSIONS = {"py-rattler": "0.28.0", "uv": "0.13.9"}
+
+#: The oldest Python that py-rattler's abi3 wheel (cp310) can be imported by.
+OLDEST_PYTHON = (3, 10)
+
+_PYPI = "https://files.pythonhosted.org/packages"
+
+#: Wheels as PyPI serves them, by conda's platform: path below PyPI's file host, and sha256.
+_WHEELS = {
+    "linux-64": (
+        (
+            "8f/6d/3fa200701f73ba8c2230d76f01c4e928c1abad98d6c43722f5cace3c12ab/"
+            "py_rattler-0.28.0-cp310-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+            "4f4ab1d34d5394e7ce130a86e59009c95ace4f5757d9c3af04de1351bcea47eb",
+        ),
+        (
+            "3d/aa/26d64642d808de4a652579ef950d7cd2d37f080a8babf9c67c6b75fc4c3f/"
+            "uv-0.13.9-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+            "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
+        ),
+    ),
+    "linux-aarch64": (
+        (
+            "ab/d1/2160739ab3796b2285871c3b653ceefab19fa5d7dcf3179e7435f0bfacbd/"
+            "py_rattler-0.28.0-cp310-abi3-manylinux_2_28_aarch64.whl",
+            "61b24202374188e72130f1b3dc63b455befaafc3e49e5481a38b6a6c8828c1e0",
+        ),
+        (
+            "57/15/94b6cd62ac3ff6550288328e8035288875197cbc183f51554b266a69877b/"
+            "uv-0.13.9-py3-none-manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64.whl",
+            "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe",
+        ),
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """An unpacked engine and the Python that runs it."""
+
+    directory: str
+    python: str
+
+    @property
+    def uv(self) -> str:
+        return f"{self.directory}/uv-{VERSIONS['uv']}.data/scripts/uv"
+
+
+def wheels(platform: str, mirror: str | None) -> list[archives.Archive]:
+    """Return the engine's wheels for ``platform``; ``mirror``: base URL to take them from instead of PyPI."""
+    result = []
+    for path, sha256 in _WHEELS[platform]:
+        name = path.rpartition("/")[2]
+        url = f"{mirror.rstrip('/')}/{name}" if mirror else f"{_PYPI}/{path}"
+        result.append(archives.Archive("engine: " + name, url, name, sha256))
+    return result
+
+
+def find_python(base: str) -> str | None:
+    """Return the base's Python, or None where there is no base."""
+    for name in ("python", "python3"):
+        path = f"{base}/bin/{name}"
+        if os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def check_python(python: str, base: str) -> None:
+    """Raise Problem unless ``python`` runs and is new enough for the engine."""
+    try:
+        answer = subprocess.run(
+            [python, "-I", "-S", "-B", "-c", "import sys; print(*sys.version_info[:2])"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            check=False,
+            env=clean_environment("/"),
+        )
+        version = tuple(int(part) for part in answer.stdout.split())
+        if answer.returncode != 0 or len(version) != 2:
+            raise ValueError
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        raise Problem(f"The base {base} is broken: its Python {python} does not run. Install it again.") from None
+    if version < OLDEST_PYTHON:
+        raise Problem(
+            f"The base {base} has Python {version[0]}.{version[1]}, but the engine that builds environments needs "
+            f"{OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer: install a newer release of the base "
+            "(miniconda_release) or name another one (conda_env_base)."
+        )
+
+
+def unpack(store: Store, platform: str, mirror: str | None, python: str) -> Engine:
+    """Return the engine, unpacked if this store does not have it; its wheels must be in the archive cache.
+
+    The directory is named by the wheels' hashes and appears by one rename.
+    """
+    parts = wheels(platform, mirror)
+    digest = hashlib.sha256("".join(sorted(part.sha256 for part in parts)).encode()).hexdigest()
+    directory = f"{store.engines}/{digest}"
+    if not os.path.isdir(directory):
+        os.makedirs(store.engines, mode=0o755, exist_ok=True)
+        altered = archives.verify(store.archives, parts)
+        if altered:
+            raise Problem(f"{altered[0].file_name} in {store.archives} was altered and is removed: run again.")
+        staging = tempfile.mkdtemp(dir=store.temporary)
+        for part in parts:
+            with zipfile.ZipFile(archives.path_in_cache(store.archives, part)) as wheel:
+                wheel.extractall(staging)
+        os.chmod(f"{staging}/uv-{VERSIONS['uv']}.data/scripts/uv", 0o755)
+        os.chmod(staging, 0o755)
+        os.sync()
+        os.rename(staging, directory)
+    return Engine(directory, python)
+
+
+def is_unpacked(store: Store, platform: str) -> bool:
+    """Tell whether the store has the engine, so that its wheels are not needed."""
+    digest = hashlib.sha256("".join(sorted(sha256 for _path, sha256 in _WHEELS[platform])).encode()).hexdigest()
+    return os.path.isdir(f"{store.engines}/{digest}")
+
+
+def clean_environment(home: str) -> dict[str, str]:
+    """Return the environment of every program that we start: nothing of the caller's leaks into what is built."""
+    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": home, "LC_ALL": "C.UTF-8"}
+
+
+def link(engine: Engine, request: dict[str, t.Any], temporary: str) -> dict[str, t.Any]:
+    """Run the link program in a child process and return its answer.
+
+    ``request``: see ``link_program.link``. Raises Problem when the engine refuses or dies.
+    """
+    request = dict(request, engine=engine.directory)
+    environment = clean_environment(temporary)
+    # Whatever the engine may try to fetch by itself fails at once: only verified archives are linked.
+    environment.update(dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9"))
+    process = subprocess.run(
+        [engine.python, "-I", "-S", "-B", "-c", inspect.getsource(link_program)],
+        input=json.dumps(request).encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=environment,
+        check=False,
+    )
+    return _answer(process, "the engine (py-rattler)")
+
+
+def run_program(python: str, source: t.Any, request: dict[str, t.Any], temporary: str, who: str) -> dict[str, t.Any]:
+    """Run the program ``source`` (a module) by ``python`` with a JSON request; return its JSON answer or raise Problem."""
+    process = subprocess.run(
+        [python, "-S", "-s", "-B", "-c", inspect.getsource(source)],
+        input=json.dumps(request).encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=dict(clean_environment(temporary), PYTHONHASHSEED="0"),
+        check=False,
+    )
+    return _answer(process, who)
+
+
+def _answer(process: subprocess.CompletedProcess[bytes], who: str) -> dict[str, t.Any]:
+    """Return the JSON that a child wrote; raises Problem with the last lines of its errors if it died."""
+    try:
+        answer = json.loads(process.stdout)
+    except ValueError:
+        answer = None
+    if process.returncode != 0 or not isinstance(answer, dict):
+        if process.returncode < 0:
+            how = f"was killed by signal {-process.returncode} ({_signal_name(-process.returncode)})"
+        else:
+            how = f"ended with status {process.returncode}"
+        words = process.stderr.decode("utf-8", "replace").strip()[-2000:]
+        raise Problem(f"{who} {how}; nothing was switched." + (f" It said: {words}" if words else ""))
+    if "error" in answer:
+        raise Problem(f"{who} refused: {answer['error']}")
+    return answer
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+def discard_litter(store: Store) -> None:
+    """Remove what killed runs left in the work folder; only while the store's lock is held."""
+    if os.path.isdir(store.temporary):
+        for name in os.listdir(store.temporary):
+            path = f"{store.temporary}/{name}"
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)

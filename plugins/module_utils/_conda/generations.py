@@ -1,0 +1,140 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host has: the environments' links, their generations, holds and drift. Reads only.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import os
+import re
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import holds, processes, seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, split_generation
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """One environment as it is found.
+
+    ``link``: ``absent``, ``generation`` (a link of ours), ``directory`` or ``foreign`` (anything else).
+    ``active``: the generation that the link names, else None. ``sealed``: the seals of all complete generations.
+    ``unsealed``: generations that were begun and never finished. ``drift``: of the generations that were compared.
+    ``history``: generations that were active, oldest first. ``users``: processes by generation, of unfinished
+    generations and, if asked for, of all.
+    """
+
+    name: str
+    link: str
+    active: str | None = None
+    sealed: dict[str, seal.Seal] = dataclasses.field(default_factory=dict)
+    unsealed: tuple[str, ...] = ()
+    drift: dict[str, list[seal.Drift]] = dataclasses.field(default_factory=dict)
+    hold: holds.Hold | None = None
+    history: tuple[str, ...] = ()
+    users: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+
+    def builds_of(self, identity: str) -> list[str]:
+        """Return the complete generations of this id, newest build first."""
+        numbered = [(split_generation(name), name) for name in self.sealed]
+        return [name for parts, name in sorted(numbered, reverse=True) if parts and parts[0] == identity]
+
+
+def observe(
+    store: Store,
+    names: t.Iterable[str],
+    check: t.Callable[[Environment], t.Iterable[str]],
+    leaving: t.Collection[str] = (),
+    locked: bool = False,
+) -> dict[str, Environment]:
+    """Read the environments called ``names``.
+
+    ``check``: says which generations of an environment are to be compared with their seals. ``leaving``: names for
+    which processes are looked for that use any of their generations. ``locked``: the caller holds the store's lock; otherwise, while another run
+    holds it, unsealed generations count as being built, not as left behind.
+    """
+    names = list(names)
+    sealed, unsealed = _generations(store)
+    if unsealed and not locked and _is_locked(store):
+        unsealed = {}
+    result = {}
+    for name in names:
+        link, active = _read_link(store, name)
+        environment = Environment(
+            name=name,
+            link=link,
+            active=active,
+            sealed=sealed.get(name, {}),
+            unsealed=tuple(unsealed.get(name, ())),
+            hold=holds.read_hold(store, name),
+            history=tuple(holds.read_history(store, name)),
+        )
+        drift = {}
+        for generation in check(environment):
+            known = environment.sealed.get(generation)
+            if known:
+                drift[generation] = seal.find_drift(
+                    store.generation(generation), store.prefix(generation, name), known
+                )
+        asked = [*environment.unsealed, *(environment.sealed if name in leaving else ())]
+        paths = {store.generation(generation): generation for generation in asked}
+        users = {paths[path]: ids for path, ids in processes.users_of(paths).items()}
+        result[name] = dataclasses.replace(environment, drift=drift, users=users)
+    return result
+
+
+def _generations(store: Store) -> tuple[dict[str, dict[str, seal.Seal]], dict[str, list[str]]]:
+    """Return, by environment, the sealed generations and the unfinished ones."""
+    sealed: dict[str, dict[str, seal.Seal]] = {}
+    unsealed: dict[str, list[str]] = {}
+    for generation in sorted(_names(store.generations)):
+        if split_generation(generation) is None:
+            continue
+        directory = store.generation(generation)
+        found = seal.read(directory)
+        if found is not None and found.generation == generation:
+            sealed.setdefault(found.environment, {})[generation] = found
+        else:
+            for name in _names(f"{directory}/envs"):
+                unsealed.setdefault(name, []).append(generation)
+    return sealed, unsealed
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _read_link(store: Store, name: str) -> tuple[str, str | None]:
+    path = store.link(name)
+    if os.path.islink(path):
+        target = os.path.normpath(os.path.join(store.environments, os.readlink(path)))
+        match = re.fullmatch(re.escape(store.generations) + r"/([^/]+)/envs/" + re.escape(name), target)
+        if match and split_generation(match[1]):
+            return "generation", match[1]
+        return "foreign", None
+    if os.path.isdir(path):
+        return "directory", None
+    return ("foreign" if os.path.lexists(path) else "absent"), None
+
+
+def _is_locked(store: Store) -> bool:
+    """Tell whether another run works on the store just now."""
+    try:
+        descriptor = os.open(store.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

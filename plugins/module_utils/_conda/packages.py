@@ -1,0 +1,95 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One locked package, the digest of a set of them, and the difference of two sets.
+
+The controller makes them from a lock of any format, the target installs them; both sides share this file.
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import file_name, public_url
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A package as a lock names it.
+
+    ``manager``: ``conda`` or ``pip``. ``build``: conda's build string, empty for pip. ``subdir``: ``linux-64``,
+    ``noarch`` ..., empty where the lock does not say. ``url``: where the archive lies, credentials included.
+    ``sha256``: of the archive, 64 lower-case hex digits. ``depends``: names only, and only to order by.
+    """
+
+    manager: str
+    name: str
+    version: str
+    build: str
+    subdir: str
+    url: str
+    sha256: str
+    depends: tuple[str, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        return file_name(self.url)
+
+    @property
+    def label(self) -> str:
+        """What a person reads: name, version and, for conda, build."""
+        return " ".join(part for part in (self.name, self.version, self.build) if part)
+
+    def identity(self) -> list[str]:
+        """What makes this package this package; neither credentials nor the order of installation."""
+        return [self.manager, self.name, self.version, self.build, self.subdir, public_url(self.url), self.sha256]
+
+
+def digest_of(packages: t.Iterable[Package]) -> str:
+    """Return the lock's digest: the sha256 over the sorted identities, the same whatever format the lock had."""
+    identities = sorted(package.identity() for package in packages)
+    return hashlib.sha256(json.dumps(identities, separators=(",", ":")).encode()).hexdigest()
+
+
+def to_data(package: Package) -> list[t.Any]:
+    """Return the package as JSON can hold it."""
+    return [*dataclasses.astuple(package)[:-1], list(package.depends)]
+
+
+def from_data(data: list[t.Any]) -> Package:
+    """Return the package that ``to_data`` wrote."""
+    return Package(*data[:-1], depends=tuple(data[-1]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One package that differs: ``before`` is None for an added one, ``after`` is None for a removed one."""
+
+    before: Package | None
+    after: Package | None
+
+    @property
+    def manager(self) -> str:
+        package = self.after or self.before
+        assert package is not None
+        return package.manager
+
+
+def changes(before: t.Iterable[Package], after: t.Iterable[Package]) -> list[Change]:
+    """Compare two sets package by package, keyed by manager and name, in that order.
+
+    Packages count as equal when version, build and sha256 are: another mirror of the same archive is no change.
+    """
+    old = {(p.manager, p.name): p for p in before}
+    new = {(p.manager, p.name): p for p in after}
+    result = []
+    for key in sorted(old.keys() | new.keys()):
+        left, right = old.get(key), new.get(key)
+        if left and right and (left.version, left.build, left.sha256) == (right.version, right.build, right.sha256):
+            continue
+        result.append(Change(left, right))
+    return result

@@ -1,0 +1,43 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which directories running processes use.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+
+def users_of(directories: t.Iterable[str], proc: str = "/proc") -> dict[str, list[int]]:
+    """Return, for each of ``directories`` in use, the ids of the processes that use it.
+
+    A process uses a directory when its program, its working directory or a mapped file lies in it.
+    Processes that end meanwhile are skipped.
+    """
+    wanted = sorted(set(directories))
+    if not wanted:
+        return {}
+    pattern = re.compile("|".join(re.escape(directory) + r"(?=/|$)" for directory in wanted), re.MULTILINE)
+    result: dict[str, list[int]] = {}
+    for name in os.listdir(proc):
+        if not name.isdigit():
+            continue
+        text = []
+        for link in ("exe", "cwd"):
+            try:
+                text.append(os.readlink(f"{proc}/{name}/{link}"))
+            except OSError:
+                continue
+        try:
+            with open(f"{proc}/{name}/maps", encoding="utf-8", errors="surrogateescape") as file:
+                text.append(file.read())
+        except OSError:
+            pass
+        for directory in set(pattern.findall("\n".join(text))):
+            result.setdefault(directory, []).append(int(name))
+    return {directory: sorted(ids) for directory, ids in result.items()}

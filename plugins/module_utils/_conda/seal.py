@@ -1,0 +1,225 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The seal: written last, it says that a generation is complete and what every path of it must be.
+
+Beside the environment of a generation lie
+
+- ``seal.json``: what was asked for (lock digest, packages, engine, options) and the digest of ``tree.json``;
+- ``tree.json``: every path with type, mode, size and sha256 or target, equal on all hosts;
+- ``stamps.json``: modification time, inode and owner of every path on this host, which no other host shares;
+- ``fingerprint``: one digest over what ``lstat`` says of all paths, so that the usual answer, nothing changed, is cheap.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import stat
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, from_data, to_data
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import write_atomically
+
+FORMAT = 1
+_CHUNK = 1024 * 1024
+
+#: What lstat says: kind (f, d, l or o for other), mode, size, mtime in ns, inode, uid, gid.
+Status = t.Tuple[str, int, int, int, int, int, int]
+
+#: A row of the tree: path, kind, mode, size, sha256 (of a file) or target (of a link) or None (of a directory).
+Row = t.Tuple[str, str, int, int, t.Optional[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Seal:
+    """The content of ``seal.json``."""
+
+    generation: str
+    environment: str
+    platform: str
+    lock: str
+    engine: dict[str, str]
+    options: dict[str, t.Any]
+    packages: tuple[Package, ...]
+    tree: str
+    files: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Drift:
+    """One path that is not as sealed. ``kind``: added, removed, modified, type or permissions."""
+
+    path: str
+    kind: str
+    uid: int | None = None
+    mtime: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.path}"
+
+
+def walk(prefix: str) -> dict[str, Status]:
+    """Return what lstat(2) says of every path below ``prefix``, keyed by the path relative to it."""
+    found: dict[str, Status] = {}
+    pending = [""]
+    while pending:
+        parent = pending.pop()
+        with os.scandir(f"{prefix}/{parent}") as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                path = parent + entry.name
+                mode = status.st_mode
+                if stat.S_ISREG(mode):
+                    kind = "f"
+                elif stat.S_ISDIR(mode):
+                    kind = "d"
+                    pending.append(path + "/")
+                else:
+                    kind = "l" if stat.S_ISLNK(mode) else "o"
+                found[path] = (
+                    *(kind, mode & 0o7777, status.st_size, status.st_mtime_ns),
+                    *(status.st_ino, status.st_uid, status.st_gid),
+                )
+    return found
+
+
+def fingerprint(found: dict[str, Status]) -> str:
+    """Return one digest over all of ``found``.
+
+    Of directories only mode and owner count: their size and times change without their content.
+    """
+    lines = []
+    for path, (kind, mode, size, mtime, inode, uid, gid) in found.items():
+        if kind == "d":
+            lines.append(f"{path}\0d{mode} {uid} {gid}")
+        else:
+            lines.append(f"{path}\0{kind}{mode} {size} {mtime} {inode} {uid} {gid}")
+    lines.sort()
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def make_tree(prefix: str, found: dict[str, Status], known: t.Mapping[str, str]) -> list[Row]:
+    """Return the rows of ``found``, sorted by path.
+
+    ``known``: sha256 of files that were verified in this very run, by path; the others are hashed here.
+    """
+    rows: list[Row] = []
+    for path in sorted(found):
+        kind, mode, size = found[path][:3]
+        if kind == "f":
+            rows.append((path, kind, mode, size, known.get(path) or file_sha256(f"{prefix}/{path}")))
+        elif kind == "l":
+            rows.append((path, kind, 0o777, 0, os.readlink(f"{prefix}/{path}")))
+        else:
+            rows.append((path, kind, mode, 0, None))
+    return rows
+
+
+def file_sha256(path: str) -> str:
+    """Return the sha256 of a file's content, as hex digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write(directory: str, seal: Seal, rows: list[Row], found: dict[str, Status]) -> None:
+    """Seal the generation at ``directory``; ``seal.json`` appears last, by one rename, after all else is on disk.
+
+    ``seal.tree`` and ``seal.files`` are filled in here.
+    """
+    tree = _json(rows)
+    stamps = {path: status[3:] for path, status in found.items()}
+    write_atomically(f"{directory}/tree.json", tree)
+    write_atomically(f"{directory}/stamps.json", _json(stamps))
+    write_atomically(f"{directory}/fingerprint", fingerprint(found).encode())
+    data = dataclasses.asdict(seal)
+    data.update(
+        format=FORMAT,
+        packages=[to_data(package) for package in seal.packages],
+        tree=hashlib.sha256(tree).hexdigest(),
+        files=sum(1 for row in rows if row[1] != "d"),
+    )
+    write_atomically(f"{directory}/seal.json", json.dumps(data, indent=1, sort_keys=True).encode() + b"\n")
+
+
+def read(directory: str) -> Seal | None:
+    """Return the seal of the generation at ``directory``, or None if it was never sealed or the seal is damaged."""
+    try:
+        with open(f"{directory}/seal.json", "rb") as file:
+            data = json.loads(file.read())
+        if data.pop("format") != FORMAT:
+            return None
+        data["packages"] = tuple(from_data(package) for package in data["packages"])
+        return Seal(**data)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def find_drift(directory: str, prefix: str, seal: Seal) -> list[Drift]:
+    """Compare the environment with its seal, path by path, and return what differs, sorted by path.
+
+    Level ``paths``: type, mode, owner, size, modification time and inode of every path, and paths that do not belong.
+    A file whose times or inode differ is hashed; if its content is the sealed one, it is no drift.
+    """
+    try:
+        found = walk(prefix)
+    except FileNotFoundError:
+        return [Drift(".", "removed")]
+    try:
+        with open(f"{directory}/fingerprint", encoding="ascii") as file:
+            if file.read() == fingerprint(found):
+                return []
+        with open(f"{directory}/tree.json", "rb") as file:
+            tree = file.read()
+        with open(f"{directory}/stamps.json", "rb") as file:
+            stamps = json.loads(file.read())
+    except (OSError, ValueError):
+        return [Drift("../../stamps.json", "removed")]
+    if hashlib.sha256(tree).hexdigest() != seal.tree:
+        return [Drift("../../tree.json", "modified")]
+    rows: dict[str, Row] = {row[0]: row for row in json.loads(tree)}
+    result = []
+    for path in sorted(rows.keys() | found.keys()):
+        if _below_reported(path, result):
+            continue
+        row, status = rows.get(path), found.get(path)
+        if status is None:
+            result.append(Drift(path, "removed"))
+            continue
+        if row is None:
+            kind: str | None = "added"
+        else:
+            kind = _difference(prefix, row, status, stamps.get(path))
+        if kind:
+            result.append(Drift(path, kind, status[5], status[3] / 1e9))
+    return result
+
+
+def _below_reported(path: str, result: list[Drift]) -> bool:
+    """Tell whether a directory above ``path`` was just reported as added or removed as a whole."""
+    return bool(result) and result[-1].kind in ("added", "removed") and path.startswith(result[-1].path + "/")
+
+
+def _difference(prefix: str, row: Row, status: Status, stamp: list[int] | None) -> str | None:
+    path, kind, mode, size, content = row
+    if status[0] != kind:
+        return "type"
+    if kind == "l":
+        return None if os.readlink(f"{prefix}/{path}") == content else "modified"
+    if kind == "f" and (status[2] != size or (list(status[3:5]) != (stamp or [])[:2])):
+        if status[2] != size or file_sha256(f"{prefix}/{path}") != content:
+            return "modified"
+    if status[1] != mode or stamp is None or list(status[5:7]) != stamp[2:]:
+        return "permissions"
+    return None
+
+
+def _json(data: t.Any) -> bytes:
+    return json.dumps(data, separators=(",", ":"), sort_keys=True).encode()

@@ -1,0 +1,404 @@
+#!/usr/bin/python
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: conda_env
+short_description: Conda environments that equal their locks, as sealed generations
+version_added: 0.1.0
+description:
+  - Makes conda environments equal to lock files, pip packages included, one call for all environments of a host.
+  - The controller reads the locks. The host fetches what they name, verifies every archive by its sha256 (behind
+    C(file://) too), builds a new generation beside the active one, compiles bytecode, seals it and switches to it by
+    one atomic rename. Nothing is solved, and no program that runs ever sees a file of its environment change.
+  - The environment C(NAME) is C(ROOT/envs/NAME), a link to C(ROOT/generations/ID/envs/NAME). C(ID) is derived from the
+    lock and the engine and is the same on every host.
+  - A run compares the active generation with its seal, path by path (type, mode, owner, size, modification time and
+    inode, and content where these differ). If something was added, removed or changed, a new generation (C(ID-2))
+    replaces it. In check mode this is the report of what drifted.
+  - Post-link scripts of packages are not run.
+options:
+  environments:
+    description: The environments. Those that are not listed are left alone.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the environment.
+        type: str
+        required: true
+      lock:
+        description:
+          - Path of the lock on the controller, needed unless O(environments[].state) is V(absent) or V(rolled_back).
+          - A relative path is looked for beside the inventory, then in the working directory, then where Ansible
+            looks for files.
+          - Either an C(@EXPLICIT) list (CEP 23) or a C(conda-lock.yml) of version 1 (CEP 37), of which the category
+            C(main) is installed. Every entry needs a sha256. Of pip packages only wheels are accepted.
+        type: str
+      state:
+        description:
+          - V(present) makes the environment equal to the lock.
+          - V(absent) removes the environment's link, and those of its generations that no process uses.
+          - V(rolled_back) switches to the generation that was active before, and holds it there. While a hold is
+            on, V(present) with the lock that was rolled back from changes nothing; another lock ends the hold.
+        type: str
+        choices: [present, absent, rolled_back]
+        default: present
+      kernel:
+        description: Ignored here, so that the same list serves M(lockstep.gpufleet.ipykernel).
+        type: dict
+  root:
+    description: Directory of the store, on a local filesystem. Part of every path, so it is best the same everywhere.
+    type: path
+    default: /opt/lockstep
+  base:
+    description: A Miniconda or another prefix whose C(bin/python), 3.10 or newer, runs the engine (py-rattler and uv).
+    type: path
+    default: /opt/miniconda3
+  engine_mirror:
+    description:
+      - Base URL under which the engine's wheels lie, by their file names. Without it they come from PyPI.
+      - Their hashes are part of the collection.
+    type: str
+  timeout:
+    description: Seconds that a server may stay silent before a download counts as failed.
+    type: int
+    default: 30
+  retries:
+    description: Further attempts for a download that failed in a way that may pass.
+    type: int
+    default: 3
+extends_documentation_fragment:
+  - lockstep.gpufleet._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Works on a bare host too, where it tells all packages and the generation that a run would make.
+      - Whether archives can be fetched and have the right hashes is not predicted.
+  diff_mode:
+    support: full
+    details: Lists the packages that differ, and the paths that were changed since the generation was sealed.
+  idempotent:
+    support: full
+  platform:
+    support: full
+    platforms: linux
+    details: x86_64 and aarch64.
+seealso:
+  - module: lockstep.gpufleet.miniconda
+  - module: lockstep.gpufleet.ipykernel
+author:
+  - lockstep founders (@lockstep)
+"""
+
+EXAMPLES = r"""
+- name: Environments equal their locks
+  lockstep.gpufleet.conda_env:
+    environments:
+      - name: ai_env
+        lock: locks/ai_env/conda-lock.yml
+      - name: etl
+        lock: locks/etl/explicit.txt
+
+- name: The environment goes back to what it was before
+  lockstep.gpufleet.conda_env:
+    environments:
+      - name: ai_env
+        state: rolled_back
+
+- name: An environment is no longer needed
+  lockstep.gpufleet.conda_env:
+    environments:
+      - name: old_env
+        state: absent
+"""
+
+RETURN = r"""
+environments:
+  description: One entry for each environment that was asked for, in the same order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the environment.
+      returned: always
+      type: str
+    state:
+      description: The state that was asked for.
+      returned: always
+      type: str
+    generation:
+      description: The active generation after the run, predicted in check mode.
+      returned: unless the state is absent
+      type: str
+      sample: 3f0c9a54be1d7702
+    prefix:
+      description: The real path of the environment after the run, predicted in check mode.
+      returned: unless the state is absent
+      type: str
+      sample: /opt/lockstep/generations/3f0c9a54be1d7702/envs/ai_env
+    changed:
+      description: Whether something is or would be done for this environment.
+      returned: always
+      type: bool
+    packages:
+      description: Packages that differ between the generation that was active and the one that is.
+      returned: always
+      type: dict
+      contains:
+        added:
+          description: New packages, as dictionaries with manager, name, version, build and sha256.
+          returned: always
+          type: list
+          elements: dict
+        removed:
+          description: Packages that are gone.
+          returned: always
+          type: list
+          elements: dict
+        changed:
+          description: Packages of another version, build or content, as dictionaries with before and after.
+          returned: always
+          type: list
+          elements: dict
+    drift:
+      description: What was changed in the active generation since it was sealed. At most 500 paths.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: The path, relative to the prefix.
+          returned: always
+          type: str
+        kind:
+          description: One of added, removed, modified, type and permissions.
+          returned: always
+          type: str
+        uid:
+          description: User id of the owner, where the path exists.
+          returned: always
+          type: int
+        mtime:
+          description: Time of the last modification in seconds since the epoch, where the path exists.
+          returned: always
+          type: float
+    held:
+      description: The hold that keeps the environment where it was rolled back to.
+      returned: when there is one
+      type: dict
+      contains:
+        lock:
+          description: Digest of the lock that was rolled back from.
+          returned: always
+          type: str
+        generation:
+          description: Generation that was rolled back from.
+          returned: always
+          type: str
+        since:
+          description: When, in UTC.
+          returned: always
+          type: str
+        who:
+          description: Which account did it, on the host.
+          returned: always
+          type: str
+    kept:
+      description: Generations of an absent environment that stay since processes use them, with the process ids.
+      returned: when there are such
+      type: dict
+generations:
+  description: The real path of each environment by its name, predicted in check mode.
+  returned: success
+  type: dict
+  sample: {ai_env: /opt/lockstep/generations/3f0c9a54be1d7702/envs/ai_env}
+platform:
+  description: The host's platform, as conda calls it.
+  returned: success
+  type: str
+  sample: linux-64
+plan:
+  description: What was or would be done, a sentence for each step.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import dataclasses
+import json
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, build, engine, generations, plan
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.locking import exclusive
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import digest_of, from_data
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import (
+    Store,
+    check_name,
+    check_root,
+    host_platform,
+)
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
+
+#: What shapes a generation beside the lock and the engine.
+OPTIONS = {"bytecode": True}
+
+#: Seconds to wait for another run on the same host: a large environment takes minutes.
+PATIENCE = 900.0
+
+#: Locks that name no platform of their own (nothing but noarch packages) have their digest under this key.
+ANY = "any"
+
+
+def read_wanted(params: dict[str, t.Any], platform: str) -> list[plan.Wanted]:
+    """Return the environments as they are asked for; raises Problem on names, duplicates and foreign platforms."""
+    locks: dict[str, t.Any] = params["_locks"] or {}
+    packages: dict[str, t.Any] = {}
+    if params["_packages"]:
+        with open(params["_packages"], encoding="utf-8") as file:
+            packages = json.load(file)
+    result = []
+    seen = set()
+    for item in params["environments"]:
+        name = check_name(item["name"])
+        if name in seen:
+            raise Problem(f"environments: {name} is listed twice.")
+        seen.add(name)
+        if item["state"] != "present":
+            result.append(plan.Wanted(name, item["state"], options=OPTIONS))
+            continue
+        if name not in locks:
+            raise Problem(f"environments: {name} needs a lock.")
+        digests = locks[name]["digests"]
+        digest = digests.get(platform, digests.get(ANY))
+        if digest is None:
+            raise Problem(
+                f"{name}: the lock {locks[name]['path']} is for {' and '.join(sorted(digests))}, "
+                f"but this host is {platform}: lock for {platform} too."
+            )
+        wanted = plan.Wanted(name, "present", lock=digest, options=OPTIONS)
+        if name in packages:
+            wanted = dataclasses.replace(wanted, packages=tuple(from_data(item) for item in packages[name]))
+            if digest_of(wanted.packages or ()) != digest:
+                raise Problem(f"{name}: what the controller sent does not match its digest: run again.")
+        result.append(wanted)
+    return result
+
+
+def decide_all(wanted: list[plan.Wanted], store: Store, locked: bool) -> tuple[list[plan.Decision], dict[str, t.Any]]:
+    """Observe the host and decide for every environment; also return what was found, by name."""
+    by_name = {one.name: one for one in wanted}
+    found = generations.observe(
+        store,
+        by_name,
+        check=lambda environment: plan.generations_to_check(by_name[environment.name], environment, engine.VERSIONS),
+        leaving=[one.name for one in wanted if one.state == "absent"],
+        locked=locked,
+    )
+    decisions = [plan.decide(one, found[one.name], store, engine.VERSIONS) for one in wanted]
+    for decision in decisions:
+        if decision.generation:
+            store.check_prefix(decision.generation, decision.name)
+    return decisions, found
+
+
+def make_plan(decisions: list[plan.Decision], found: dict[str, t.Any]) -> Plan:
+    """Gather the decisions into one plan."""
+    diffs = [plan.diff(decision, found[decision.name].active) for decision in decisions]
+    return Plan(
+        steps=tuple(step for decision in decisions for step in decision.steps),
+        diff=tuple(diff for diff in diffs if diff),
+        warnings=tuple(warning for decision in decisions for warning in decision.warnings),
+    )
+
+
+def result_of(decisions: list[plan.Decision], store: Store, platform: str) -> dict[str, t.Any]:
+    """Return the module's own return values."""
+    environments = []
+    for decision in decisions:
+        entry: dict[str, t.Any] = {
+            "name": decision.name,
+            "state": decision.state,
+            "changed": bool(decision.steps),
+            "packages": plan.difference(decision),
+            "drift": [dataclasses.asdict(drift) for drift in decision.drift[: plan.DRIFT_RETURNED]],
+        }
+        if decision.generation:
+            entry["generation"] = decision.generation
+            entry["prefix"] = store.prefix(decision.generation, decision.name)
+        if decision.held:
+            entry["held"] = decision.held
+        if decision.kept:
+            entry["kept"] = decision.kept
+        environments.append(entry)
+    return {
+        "environments": environments,
+        "generations": {entry["name"]: entry["prefix"] for entry in environments if "prefix" in entry},
+        "platform": platform,
+    }
+
+
+def main() -> None:
+    """Observe, plan, apply."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            arguments.argument_spec(),
+            # Set by the action: digests of the locks by environment and platform, and, only when something has to be
+            # built, the path of a file with the packages (a file, since options are logged and URLs may hold tokens).
+            _locks={"type": "dict"},
+            _packages={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
+    os.umask(0o022)
+    try:
+        store = Store(check_root(module.params["root"]))
+        platform = host_platform(os.uname().machine)
+        wanted = read_wanted(module.params, platform)
+        decisions, found = decide_all(wanted, store, locked=False)
+        if any(decision.needs_packages for decision in decisions):
+            needs = [decision.name for decision in decisions if decision.needs_packages]
+            module.exit_json(changed=False, platform=platform, _needs=needs)
+        planned = make_plan(decisions, found)
+        builds = [step for step in planned.steps if isinstance(step, plan.Build)]
+        base = module.params["base"].rstrip("/")
+        python = engine.find_python(base)
+        if builds and python:
+            engine.check_python(python, base)
+    except Problem as problem:
+        module.fail_json(msg=str(problem), **problem.facts)
+
+    def apply(_plan: Plan) -> dict[str, t.Any]:
+        workshop = build.Workshop(
+            store=store,
+            platform=platform,
+            base=base,
+            engine_mirror=module.params["engine_mirror"],
+            timeout=module.params["timeout"],
+            retries=module.params["retries"],
+            who=os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
+        )
+        if builds and not python:
+            build.require_base(workshop)
+        build.prepare_root(store)
+        with exclusive(store.lock_file, PATIENCE):
+            # Another run may have been at work since the plan was made: what counts is what is found now.
+            fresh, _found = decide_all(wanted, store, locked=True)
+            if any(decision.needs_packages for decision in fresh):
+                raise Problem("The environments changed between planning and building: run again.")
+            build.carry_out([step for decision in fresh for step in decision.steps], workshop)
+        return dict(result_of(fresh, store, platform), changed=any(decision.steps for decision in fresh))
+
+    conclude(module, planned, apply, **result_of(decisions, store, platform))
+
+
+if __name__ == "__main__":
+    main()

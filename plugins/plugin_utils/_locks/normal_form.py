@@ -1,0 +1,158 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one form that locks of all formats are brought into, and its order.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import (
+    Package,
+    digest_of,
+    from_data,
+    to_data,
+)
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+
+#: The key of packages that suit every platform, in a lock that names none.
+ANY = "any"
+
+#: conda's subdirs (CEP 26): what may stand before the file name in a package's URL.
+SUBDIRS = frozenset(
+    [
+        *("noarch", "linux-32", "linux-64", "linux-aarch64", "linux-armv6l", "linux-armv7l", "linux-ppc64"),
+        *("linux-ppc64le", "linux-riscv32", "linux-riscv64", "linux-s390x", "osx-64", "osx-arm64", "win-32", "win-64"),
+        *("win-arm64", "emscripten-wasm32", "wasi-wasm32", "zos-z", "freebsd-64"),
+    ]
+)
+
+_LISTED = 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalForm:
+    """Packages by platform, each list in the order of installation: conda before pip, needed before needing."""
+
+    platforms: dict[str, tuple[Package, ...]]
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each platform's packages."""
+        return {platform: digest_of(packages) for platform, packages in self.platforms.items()}
+
+    def packages(self, platform: str) -> tuple[Package, ...]:
+        """Return the packages of ``platform``; raises KeyError if the lock has none for it."""
+        return self.platforms[platform if platform in self.platforms else ANY]
+
+    def to_json(self) -> str:
+        """Return the text that ``from_json`` reads."""
+        return json.dumps({name: [to_data(p) for p in packages] for name, packages in self.platforms.items()})
+
+    @classmethod
+    def from_json(cls, text: str) -> NormalForm:
+        """Read what ``to_json`` wrote."""
+        return cls({name: tuple(map(from_data, packages)) for name, packages in json.loads(text).items()})
+
+
+def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]]) -> NormalForm:
+    """Check what holds for every format, and sort; raises Problem that names ``path``."""
+    problems = []
+    for platform, packages in platforms.items():
+        seen: dict[str, Package] = {}
+        for package in packages:
+            other = seen.setdefault(canonical(package.name), package)
+            if other is not package:
+                by = "" if other.manager == package.manager else f" (by {other.manager} and by {package.manager})"
+                problems.append(f"{package.name} is listed twice for {platform}{by}")
+    if problems:
+        raise Problem(listing(f"{path} contradicts itself", problems))
+    return NormalForm({platform: ordered(packages) for platform, packages in sorted(platforms.items())})
+
+
+def ordered(packages: t.Iterable[Package]) -> tuple[Package, ...]:
+    """Sort so that each package follows those it depends on, conda before pip; cycles keep the given order.
+
+    Names of packages that are not in the list (virtual packages among them) do not count.
+    """
+    result: list[Package] = []
+    for manager in ("conda", "pip"):
+        group = [package for package in packages if package.manager == manager]
+        by_name = {canonical(package.name): package for package in group}
+        done: set[str] = set()
+
+        for package in group:
+            # Depth first without recursion: a hostile lock may be a chain of any length.
+            stack = [(canonical(package.name), False)]
+            while stack:
+                name, left = stack.pop()
+                if left:
+                    result.append(by_name[name])
+                elif name in by_name and name not in done:
+                    done.add(name)
+                    stack.append((name, True))
+                    stack += [(canonical(need), False) for need in reversed(by_name[name].depends)]
+    return tuple(result)
+
+
+def canonical(name: str) -> str:
+    """Return the name as PEP 503 compares it."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
+def is_sha256(text: str | None) -> bool:
+    """Tell whether ``text`` is 64 lower-case hex digits."""
+    return bool(text and _SHA256.fullmatch(text))
+
+
+def is_md5(text: str | None) -> bool:
+    """Tell whether ``text`` is 32 lower-case hex digits."""
+    return bool(text and _MD5.fullmatch(text))
+
+
+def is_url(text: str) -> bool:
+    """Tell whether archives can be fetched from ``text``: http, https with a host, or file with an absolute path."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return (parts.scheme in ("http", "https") and bool(parts.hostname)) or (
+        parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/")
+    )
+
+
+def split_conda_name(file_name: str) -> tuple[str, str, str] | None:
+    """Return name, version and build of a conda package by its file name, or None if it is none."""
+    for extension in (".conda", ".tar.bz2"):
+        if file_name.endswith(extension):
+            parts = file_name[: -len(extension)].rsplit("-", 2)
+            if len(parts) == 3 and all(parts):
+                return parts[0], parts[1], parts[2]
+    return None
+
+
+def split_wheel_name(file_name: str) -> tuple[str, str] | None:
+    """Return name and version of a wheel by its file name (PEP 427), or None if it is none."""
+    parts = file_name[:-4].split("-") if file_name.endswith(".whl") else []
+    return (parts[0], parts[1]) if len(parts) in (5, 6) and all(parts) else None
+
+
+def listing(what: str, items: t.Sequence[str], remedy: str = "") -> str:
+    """Return one message: what is wrong, a line for each item (not too many), and what to do."""
+    if len(items) == 1:
+        text = f"{what}: {items[0]}."
+    else:
+        lines = [f"{what}:", *(f"- {item}" for item in items[:_LISTED])]
+        if len(items) > _LISTED:
+            lines.append(f"- and {len(items) - _LISTED} more")
+        text = "\n".join(lines) + "\n"
+    return f"{text} {remedy}".replace("\n ", "\n").rstrip() if remedy else text.rstrip()

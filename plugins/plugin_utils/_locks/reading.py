@@ -1,0 +1,114 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Locks as files on the controller: where they are looked for, what they are, and reading each of them once.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import (
+    conda_lock,
+    explicit,
+    normal_form,
+    strict_yaml,
+)
+
+#: Part of the cache's file names: raise it when the readers or the normal form change.
+_READERS = 1
+
+
+def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | None]) -> str:
+    """Return the path of ``lock``; a relative one is looked for in ``places``, then asked of ``fallback``.
+
+    Raises Problem that lists all the places.
+    """
+    lock = os.path.expanduser(lock)
+    if os.path.isabs(lock):
+        if os.path.isfile(lock):
+            return lock
+        raise Problem(f"The lock {lock} is not a file on the controller.")
+    tried = []
+    for place in dict.fromkeys(places):
+        path = os.path.normpath(os.path.join(place, lock))
+        if os.path.isfile(path):
+            return path
+        tried.append(path)
+    found = fallback(lock)
+    if found and os.path.isfile(found):
+        return found
+    lines = "".join(f"\n- {path}" for path in tried)
+    raise Problem(
+        f"The lock {lock} is nowhere on the controller. It was looked for as{lines}\n"
+        "and where Ansible looks for files (files/ of the role and the playbook)."
+    )
+
+
+def read(path: str, cache: str | None = None) -> normal_form.NormalForm:
+    """Return the normal form of the lock at ``path``, of whatever format; raises Problem that names ``path``.
+
+    ``cache``: a folder of this run that only its user can read, and that all of Ansible's forks share. The first fork
+    that needs a lock parses it, by the sha256 of its content; the others wait for it and read the result, which takes
+    a tenth of the time. Without ``cache`` the lock is parsed.
+    """
+    content = _content(path)
+    if cache is None:
+        return parse(content, path)
+    os.makedirs(cache, mode=0o700, exist_ok=True)
+    name = f"{cache}/{hashlib.sha256(content).hexdigest()}-{_READERS}"
+    with open(f"{name}.lock", "w", encoding="ascii") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        try:
+            with open(f"{name}.json", encoding="utf-8") as file:
+                return normal_form.NormalForm.from_json(file.read())
+        except FileNotFoundError:
+            form = parse(content, path)
+        with open(f"{name}.part", "w", encoding="utf-8") as file:
+            file.write(form.to_json())
+        os.rename(f"{name}.part", f"{name}.json")
+        return form
+
+
+def parse(content: bytes, path: str) -> normal_form.NormalForm:
+    """Tell the format by the content and return the normal form; raises Problem that names ``path``."""
+    if not content.strip():
+        raise Problem(f"{path} is empty: it is no lock.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise Problem(f"{path} is no text: it is no lock.")
+    if text.lstrip()[:1] == "<":
+        raise Problem(f"{path} is an HTML or XML page, no lock: a download may have failed.")
+    if explicit.is_explicit(text):
+        return explicit.parse(text, path)
+    data = strict_yaml.load(text, path)
+    if conda_lock.is_conda_lock(data):
+        return conda_lock.parse(data, path)
+    if isinstance(data, dict) and "dependencies" in data:
+        raise Problem(
+            f"{path} is an environment file: it says what is wanted, not which archives. Lock it first "
+            "(for example: conda-lock lock --file environment.yml), and give the lock."
+        )
+    if isinstance(data, dict) and "environments" in data and "version" in data:
+        raise Problem(f"{path} is a pixi lock, which is not supported yet: export an @EXPLICIT list or conda-lock.yml.")
+    raise Problem(f"{path} is no lock: neither an {explicit.MARKER} list nor a conda-lock.yml.")
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(strict_yaml.LARGEST + 1)
+    except OSError as error:
+        raise Problem(f"The lock {path} cannot be read: {error.strerror}.") from None
+    if len(content) > strict_yaml.LARGEST:
+        raise Problem(f"{path} is larger than {strict_yaml.LARGEST // 1024**2} MiB: it is no lock.")
+    return content
