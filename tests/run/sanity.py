@@ -93,7 +93,7 @@ def keep_network_settings(home: pathlib.Path) -> None:
     found: dict[str, str] = {}
     # The environment is listed as ":env:" and wins.
     for line in sorted(listing.splitlines(), key=lambda line: line.startswith(":env:")):
-        name, _, value = line.partition("=")
+        name, value = line.split("=", 1)
         if (key := name.rpartition(".")[2]) in NETWORK_SETTINGS:
             found[key] = value.strip("'")
     for variable in ("https_proxy", "HTTPS_PROXY"):

@@ -68,15 +68,14 @@ def define_stages() -> list[Stage]:
         Stage("changelog", (python, "tests/run/changelog.py"), "lint"),
         Stage("shell", ("sh", "-c", "git ls-files -z '*.sh' .ci/run | xargs -0 -n 1 sh -n"), "lint"),
     ]
-    if (PROJECT / "tests" / "integration" / "test_artifact.py").exists():
-        stages.append(
-            Stage(
-                "artifact",
-                (python, "-m", "pytest", "-q", "--color=no", "tests/integration"),
-                after=("bed",),
-                inventory=PROJECT / "tests" / "integration" / "inventory" / "hosts.yml",
-            )
+    stages.append(
+        Stage(
+            "artifact",
+            (python, "-m", "pytest", "-q", "--color=no", "tests/artifact"),
+            after=("bed",),
+            inventory=PROJECT / "tests" / "artifact" / "inventory" / "hosts.yml",
         )
+    )
     for scenario in sorted(PROJECT.glob("molecule/*/molecule.yml"), key=lambda path: path.parent.name != "fleet"):
         name = scenario.parent.name
         stages.append(
