@@ -75,10 +75,9 @@ def _fleet(options: argparse.Namespace) -> inventory.Fleet:
 def _build(options: argparse.Namespace) -> None:
     parts = set(options.only or PARTS)
     if "hosts" in parts:
-        for name in images.ROOTS:
-            begin = time.monotonic()
-            images.ensure(name, _say)
-            _say(f"image {name}: ready after {time.monotonic() - begin:.1f} s")
+        begin = time.monotonic()
+        names = images.ensure_all(images.ROOTS, _say)
+        _say(f"images {', '.join(names)}: ready after {time.monotonic() - begin:.1f} s")
     identity.login_key(STATE)
     if "installer" in parts:
         parts.add("channel")

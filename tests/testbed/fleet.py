@@ -27,8 +27,7 @@ def up(fleet: Fleet, state: pathlib.Path, fresh: bool, say: t.Callable[[str], No
     ``state`` is the directory with the tests' login key; ``known_hosts.d/N`` is written there. Raises ``BedError``.
     """
     public_key = identity.login_key(state)
-    names = {host.image for host in fleet.hosts} | {WEB_NAME}
-    wanted_images = {name: images.ensure(name, say) for name in sorted(names)}
+    wanted_images = images.ensure_all([WEB_NAME, *(host.image for host in fleet.hosts)], say)
     podman = runtime.find_podman(wanted_images[fleet.hosts[0].image])
     with cache.locked(f"network-{fleet.number}"):
         if fresh:
