@@ -1,0 +1,82 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a guarded module does besides planning and applying: confirm, and revert.
+
+This module util is private to the collection.
+
+The action calls a guarded module in check mode (the plan), then to apply it under a guard, then to confirm or to
+revert. The options that say so begin with an underscore: they are between the two halves, not for users.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._plan import Problem
+from . import guard as guards
+from .snapshot import Cover
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+#: Options that every guarded module has.
+GUARD_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "guard": {"type": "bool", "default": True},
+    "window": {"type": "int", "default": 60},
+    "_phase": {"type": "str", "choices": ["plan", "confirm", "revert", "forget"], "default": "plan"},
+    "_guard": {"type": "str"},
+    "_confirmed_by": {"type": "str", "choices": ["fresh_login", "probe"], "default": "fresh_login"},
+}
+
+
+def finish_guard(
+    module: AnsibleModule,
+    keep: t.Callable[[], dict[str, t.Any] | None] | None = None,
+    probe: t.Callable[[], None] | None = None,
+) -> None:
+    """Leave the module if it was called to confirm or to revert; otherwise return.
+
+    ``keep`` makes the change survive a reboot; it runs after the guard is gone, so that an unconfirmed change is never
+    persistent. ``probe`` is the local proof where no fresh login is possible; it raises Problem.
+    """
+    phase = module.params["_phase"]
+    if phase == "plan":
+        return
+    try:
+        if phase == "forget":
+            guards.forget_restored()
+            module.exit_json(changed=False)
+        if phase == "revert":
+            module.exit_json(changed=True, guard_report=guards.revert(module.params["_guard"]))
+        if module.params["_confirmed_by"] == "probe" and probe is not None:
+            probe()
+        if module.params["_guard"]:
+            guards.confirm(module.params["_guard"])
+        module.exit_json(changed=True, confirmed_by=module.params["_confirmed_by"], **((keep and keep()) or {}))
+    except Problem as problem:
+        module.fail_json(msg=str(problem), **problem.facts)
+
+
+def check_window(window: int) -> None:
+    """Refuse a window that no login fits into, or that keeps a host unreachable for long."""
+    if not 10 <= window <= 3600:
+        raise Problem(f"window is {window} seconds; it must be from 10 to 3600")
+
+
+def settle_earlier(module: AnsibleModule) -> dict[str, t.Any]:
+    """Wait for the end of an earlier, unconfirmed change, and tell what this host undid by itself.
+
+    Returns a fact for the action, which has the record removed once the user has read it outside check mode.
+    """
+    told = guards.settle()
+    for sentence in told:
+        module.warn(sentence)
+    return {"_told": True} if told else {}
+
+
+def arm_unless_off(module: AnsibleModule, purpose: str, cover: Cover) -> str | None:
+    """Arm the guard and return its identifier, or None where the user has switched it off."""
+    if not module.params["guard"]:
+        return None
+    return guards.arm(purpose, cover, module.params["window"]).identifier

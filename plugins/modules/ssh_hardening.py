@@ -1,0 +1,213 @@
+#!/usr/bin/python
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ssh_hardening
+short_description: Make sshd key-only without locking anyone out
+version_added: 0.1.0
+author: lockstep founders (@lockstep)
+description:
+  - Switches off logins by password and keyboard-interactive, restricts root to keys or locks it out, limits forwarding
+    to local tunnels, and chooses strong algorithms that this host supports, hybrid post-quantum key exchange first.
+  - All of it is one drop-in that sorts first in C(/etc/ssh/sshd_config.d), with every directive repeated in a closing
+    C(Match all) block, so that neither later files nor later C(Match) blocks weaken it. The configuration in force is
+    asked of C(sshd -T) for the login account, root, other accounts, and one example of each C(Match) line.
+  - Before any change, a fresh login with keys only has to succeed, or nothing is changed. After the change another one
+    has to succeed, or the host puts everything back by itself, at the end of O(window) or at its next boot.
+  - When nothing is to be done, it is one module call without a login and without a reload.
+extends_documentation_fragment:
+  - lockstep.gpufleet._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Whether the fresh logins succeed is not predicted.
+  diff_mode:
+    support: full
+    details:
+      - Shows the drop-in, and the directives whose value in force changes for the login account.
+  idempotent:
+    support: full
+  platform:
+    support: full
+    platforms: linux
+    details:
+      - Needs OpenSSH 8.2 or newer, which reads C(Include).
+      - Needs systemd unless O(guard=false).
+options:
+  state:
+    description:
+      - V(present) hardens sshd.
+      - V(absent) removes our drop-in and our line in the main file, and nothing else. It is guarded in the same way.
+    type: str
+    choices: [present, absent]
+    default: present
+  permit_root_login:
+    description:
+      - Whether root may log in with a key, or not at all.
+    type: str
+    choices: [prohibit-password, 'no']
+    default: prohibit-password
+  allow_users:
+    description:
+      - The only accounts that may log in, as C(AllowUsers) takes them. Empty means every account that has a key.
+      - A list that shuts out the present login account is refused.
+    type: list
+    elements: str
+    default: []
+  allow_groups:
+    description:
+      - The only groups whose accounts may log in, as C(AllowGroups) takes them. Empty means no restriction by group.
+      - A list that shuts out the present login account is refused.
+    type: list
+    elements: str
+    default: []
+  allow_tcp_forwarding:
+    description:
+      - Which TCP and unix socket forwarding is possible. V(local) keeps tunnels to Jupyter working.
+    type: str
+    choices: [local, 'no']
+    default: local
+  guard:
+    description:
+      - Whether the host undoes the change unless a fresh login confirms it. Only a host without systemd needs V(false).
+    type: bool
+    default: true
+  window:
+    description:
+      - Seconds after which an unconfirmed change is undone, from 10 to 3600. The fresh login is tried for half of it.
+    type: int
+    default: 60
+seealso:
+  - module: lockstep.gpufleet.firewall
+"""
+
+EXAMPLES = r"""
+- name: Accept keys only
+  lockstep.gpufleet.ssh_hardening:
+
+- name: Accept keys only, of two accounts, and never of root
+  lockstep.gpufleet.ssh_hardening:
+    allow_users: [ops, deploy]
+    permit_root_login: 'no'
+
+- name: Show what would change
+  lockstep.gpufleet.ssh_hardening:
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+plan:
+  description: What was, or would be, done, one sentence for each step.
+  type: list
+  elements: str
+  returned: always
+  sample: [write /etc/ssh/sshd_config.d/00-lockstep.conf, reload ssh.service]
+confirmed_by:
+  description: What proved that the login account still gets in.
+  type: str
+  returned: when something was changed
+  sample: fresh_login
+post_quantum:
+  description: Whether the preferred key exchange is a hybrid post-quantum one.
+  type: bool
+  returned: when O(state=present)
+  sample: true
+subjects:
+  description: The connections that the configuration in force was checked for.
+  type: list
+  elements: str
+  returned: when O(state=present)
+  sample: [ops from 192.0.2.7, root from 192.0.2.7]
+unproven:
+  description: C(Match) lines that no example could be made for, so that nothing is known of them.
+  type: list
+  elements: str
+  returned: when O(state=present)
+  sample: []
+"""
+
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard import guard as guards
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard import phases
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.present import present_connection
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.snapshot import Cover
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import banner, dropin, hardening, host
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "permit_root_login": {
+                "type": "str", "choices": ["prohibit-password", "no"], "default": "prohibit-password"
+            },
+            "allow_users": {"type": "list", "elements": "str", "default": []},
+            "allow_groups": {"type": "list", "elements": "str", "default": []},
+            "allow_tcp_forwarding": {"type": "str", "choices": ["local", "no"], "default": "local"},
+            **phases.GUARD_OPTIONS,
+        },
+        supports_check_mode=True,
+    )
+    phases.finish_guard(module, probe=banner.probe)
+    try:
+        phases.check_window(module.params["window"])
+        told = phases.settle_earlier(module)
+        wanted = None
+        if module.params["state"] == "present":
+            wanted = dropin.Wanted(
+                module.params["permit_root_login"],
+                tuple(module.params["allow_users"]),
+                tuple(module.params["allow_groups"]),
+                module.params["allow_tcp_forwarding"],
+            )
+        with host.privilege_separation_directory():
+            state = hardening.observe(present_connection())
+            change = hardening.change(wanted, state)
+            outlook = hardening.predict(wanted, change, state)
+        plan = hardening.make_plan(wanted, change, state, outlook)
+    except Problem as problem:
+        module.fail_json(msg=str(problem), **problem.facts)
+    conclude(module, plan, lambda todo: apply(module, todo, wanted, change, state), **outlook.facts(wanted), **told)
+
+
+def apply(
+    module: AnsibleModule,
+    plan: Plan,
+    wanted: dropin.Wanted | None,
+    change: hardening.Change,
+    state: hardening.State,
+) -> dict[str, t.Any]:
+    """Arm the guard, write the files, have sshd check and read them; put all back where it does not agree."""
+    del plan
+    directory_existed = os.path.isdir(dropin.DIRECTORY)
+    paths = [dropin.PATH if directory_existed else dropin.DIRECTORY]
+    if change.main != state.files.main:
+        paths.append(dropin.MAIN)
+    units = (state.service.unit,) if state.service.active and state.service.unit else ()
+    identifier = phases.arm_unless_off(module, "ssh_hardening", Cover(tuple(paths), units=units))
+    try:
+        hardening.write(change, state)
+        with host.privilege_separation_directory():
+            hardening.assert_in_force(wanted, state)
+        host.reload(state.service)
+    except (Problem, OSError) as error:
+        if identifier:
+            report = guards.revert(identifier)
+            raise Problem(f"{error}. The host has restored itself: {'; '.join(report)}") from error
+        hardening.write(hardening.Change(state.files.main, state.files.ours), state)
+        raise Problem(f"{error}. The former files are back.") from error
+    return {"_guard": identifier, "_window": module.params["window"]}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The transaction over both sides: prove access, change under a guard, prove access again, confirm.
+
+This plugin util is private to the collection.
+
+The module is called in check mode first: that is the plan, and all there is when nothing is to be done. Only then a
+fresh login is made, the module applies the plan under a guard, another fresh login confirms it. Where none succeeds the
+host restores itself: at once if any connection still works, otherwise at the end of the window.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._fresh_login import FreshLogin, fresh_login
+
+display = Display()
+
+# Seconds that a restore may take after the window is over.
+_GRACE = 20
+
+
+class GuardedAction(ActionBase):
+    """Base of the actions whose module changes how this host is reached. Subclasses name their ``subject``."""
+
+    _requires_connection = True
+    #: What the module is about, for messages: "sshd", "the firewall".
+    subject = "access"
+    #: What to do when the fresh login after the change failed.
+    advice = ""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Run the module in its phases; see this file's head."""
+        result = super().run(tmp, task_vars)
+        del tmp
+        variables = task_vars or {}
+        hidden = sorted(name for name in self._task.args if name.startswith("_"))
+        if hidden:
+            raise AnsibleError(f"{self._task.action} has no option {', '.join(hidden)}")
+        plan = self._plan(variables)
+        result.update(plan)
+        if plan.get("_told") and not self._task.check_mode:
+            self._call(variables, _phase="forget")
+        if plan.get("failed") or plan.get("unreachable") or not plan.get("changed") or self._task.check_mode:
+            return _without_internals(result)
+        result.update(self._change(variables, plan))
+        return _without_internals(result)
+
+    def _plan(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Run the module in check mode: what it would do is what the transaction will do."""
+        asked = self._task.check_mode
+        self._task.check_mode = True
+        try:
+            return self._call(variables)
+        finally:
+            self._task.check_mode = asked
+
+    def _call(self, variables: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+        arguments = {name: value for name, value in self._task.args.items() if value is not None}
+        arguments.update(more)
+        return self._execute_module(
+            module_name=self._task.resolved_action or self._task.action, module_args=arguments, task_vars=variables
+        )
+
+    def _change(self, variables: dict[str, t.Any], plan: dict[str, t.Any]) -> dict[str, t.Any]:
+        proof = fresh_login(self)
+        if proof.applicable and not proof.ok:
+            return {
+                "failed": True,
+                "changed": False,
+                "msg": f"nothing was changed, because the login account would not get in with a key: {proof.reason}. "
+                "Install a key for it (accounts, authorized_key), and check that this controller has it.",
+            }
+        began = time.monotonic()
+        applied = self._call(variables)
+        if applied.get("failed") or applied.get("unreachable"):
+            return applied
+        window = int(applied.get("_window", 60))
+        identifier = applied.get("_guard")
+        if not proof.applicable:
+            confirmed = self._call(variables, _phase="confirm", _guard=identifier, _confirmed_by="probe")
+            return self._conclude(applied, confirmed)
+        again = self._log_in_until(began + window / 2)
+        if not again.ok:
+            return self._failed(variables, applied, identifier, began + window, again)
+        confirmed = self._confirm_until(variables, identifier, began + window)
+        return self._conclude(applied, confirmed)
+
+    def _log_in_until(self, end: float) -> FreshLogin:
+        """Try the fresh login until it succeeds, at least once, and until ``end``."""
+        while True:
+            remaining = end - time.monotonic()
+            login = fresh_login(self, timeout=max(2, min(10, int(remaining))))
+            if login.ok or time.monotonic() + 1 > end:
+                return login
+            display.vv(f"still trying: {login.reason}", host=self._play_context.remote_addr)
+            time.sleep(1)
+
+    def _confirm_until(self, variables: dict[str, t.Any], identifier: str | None, end: float) -> dict[str, t.Any]:
+        """Confirm over any connection that works, until the window ends; the host has the last word."""
+        while True:
+            confirmed = self._reach(variables, _phase="confirm", _guard=identifier)
+            if confirmed is not None:
+                return confirmed
+            if time.monotonic() > end:
+                return {"failed": True, "msg": "the confirmation could not be sent in time; the host has restored itself"}
+            time.sleep(1)
+
+    def _reach(self, variables: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any] | None:
+        """Run a phase of the module; None where the host cannot be reached."""
+        try:
+            answer = self._call(variables, **more)
+        except AnsibleConnectionFailure:
+            return None
+        return None if answer.get("unreachable") else answer
+
+    @staticmethod
+    def _conclude(applied: dict[str, t.Any], confirmed: dict[str, t.Any]) -> dict[str, t.Any]:
+        result = {name: value for name, value in applied.items() if name != "diff"}
+        if confirmed.get("failed"):
+            result.update(failed=True, msg=confirmed.get("msg"), exception=confirmed.get("exception"))
+        else:
+            result.update({name: value for name, value in confirmed.items() if name not in ("changed", "invocation")})
+        return result
+
+    def _failed(
+        self,
+        variables: dict[str, t.Any],
+        applied: dict[str, t.Any],
+        identifier: str | None,
+        deadline: float,
+        login: FreshLogin,
+    ) -> dict[str, t.Any]:
+        """Have the host restored, see that it is, and say what happened."""
+        host = self._play_context.remote_addr
+        said = f"{self.subject} of {host} was changed ({'; '.join(applied.get('plan', []))}), but {login.reason}."
+        if not identifier:
+            return {
+                "failed": True,
+                "changed": True,
+                "msg": f"{said} There is no guard (guard is false), so the change is still in force. {self.advice}",
+            }
+        reverted = self._reach(variables, _phase="revert", _guard=identifier)
+        if reverted is not None and not reverted.get("failed"):
+            how = "The host has restored itself at once, over the connection that was still open: " + "; ".join(
+                reverted.get("guard_report", [])
+            )
+            back = fresh_login(self, timeout=10)
+        else:
+            how = "The host restores itself at the end of the window, on its own"
+            time.sleep(max(0.0, deadline - time.monotonic()))
+            back = self._log_in_until(deadline + _GRACE)
+        after = "the login works again" if back.ok else f"but the login still fails: {back.reason}"
+        return {
+            "failed": True,
+            "changed": False,
+            "reverted": True,
+            "login_after_revert": back.ok,
+            "msg": f"{said} {how}; {after}. {self.advice}",
+        }
+
+
+def _without_internals(result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Drop what the two halves said to each other, and the arguments that were not the user's."""
+    cleaned = {name: value for name, value in result.items() if not (name.startswith("_") and not name.startswith("_ansible"))}
+    arguments = cleaned.get("invocation", {}).get("module_args")
+    if isinstance(arguments, dict):
+        cleaned["invocation"] = {
+            "module_args": {name: value for name, value in arguments.items() if not name.startswith("_")}
+        }
+    return cleaned
