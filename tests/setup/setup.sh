@@ -12,13 +12,14 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
+PATH="$PATH:/usr/sbin:/sbin:/usr/lib/podman:/usr/libexec/podman:/usr/local/libexec/podman"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/lockstep-gpufleet"
 
 # What the tools need from Debian, as "command:package"; python3-venv has no command of its own.
 tool_packages="git:git make:make ssh:openssh-client"
 # podman's own dependencies name alternatives; these are the ones that work on every kernel we met.
-host_packages="podman:podman runc:runc /usr/lib/podman/netavark:netavark /usr/lib/podman/aardvark-dns:aardvark-dns
-    mmdebstrap:mmdebstrap nft:nftables iptables:iptables gcc:gcc"
+host_packages="podman:podman runc:runc netavark:netavark aardvark-dns:aardvark-dns
+    mmdebstrap:mmdebstrap nft:nftables iptables:iptables readelf:binutils visudo:sudo"
 
 say() { printf '%s\n' "setup: $*" >&2; }
 die() { say "$@"; exit 1; }
