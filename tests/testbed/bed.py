@@ -17,7 +17,7 @@ sys.path[0] = str(HERE.parent)
 from testbed import cache, fleet, identity, images, inventory, published, runtime  # noqa: E402
 
 STATE = HERE.parent.parent / "build" / "bed"
-COMMANDS = ("podman", "mmdebstrap", "ssh-keygen", "ssh-keyscan", "iptables")
+COMMANDS = ("podman", "mmdebstrap", "ssh-keygen", "ssh-keyscan", "netavark", "iptables")
 PARTS = ("hosts", "channel", "installer")
 
 

@@ -125,7 +125,7 @@ def _remove(podman: Podman, network: str) -> None:
 def _ensure_network(podman: Podman, fleet: Fleet) -> None:
     if podman.run("network", "exists", fleet.network, check=False).returncode:
         prefix = f"10.88.{fleet.number}"
-        podman.run(
+        podman.for_networks().run(
             "network", "create", "--disable-dns", f"--subnet={prefix}.0/24", f"--gateway={prefix}.1",
             f"--label={OWNER_LABEL}={fleet.network}", fleet.network,
         )
@@ -222,4 +222,5 @@ def _wait_for_host(podman: Podman, fleet: Fleet, host: Host, pinned: list[str], 
     if offered:
         raise BedError(f"{host.name} shows other host keys than the bed gave it; make it anew with `up --fresh`")
     log = podman.run("exec", container, "journalctl", "--no-pager", "--lines=20", check=False).stdout
+    log += podman.run("logs", "--tail=20", container, check=False).stdout
     raise BedError(f"no sshd at {host.address} ({host.name}) within {seconds:.0f} s; systemd says: {boot_state}\n{log}")

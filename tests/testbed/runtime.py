@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -19,10 +20,8 @@ OWNER_LABEL = "lockstep.gpufleet.bed"
 HOST_CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN")
 """NET_ADMIN: nftables. SYS_ADMIN: units with PrivateTmp and the like. Not --privileged: sysctls stay out of reach."""
 
-# The bed's hosts live in 10.88.0.0/16, which is also podman's habit for its own default network.
-_NETWORK = '[network]\ndefault_subnet = "10.87.255.0/24"\n'
-_CANDIDATES = (
-    ("podman's own defaults", _NETWORK),
+_CANDIDATES: tuple[tuple[str, str | None], ...] = (
+    ("podman's own defaults", None),
     (
         "runc, cgroupfs and modest limits",
         """\
@@ -33,11 +32,13 @@ log_driver = "k8s-file"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-"""
-        + _NETWORK,
+""",
     ),
 )
+# The bed's hosts live in 10.88.0.0/16, which podman keeps for its own default network unless it is told otherwise.
+_NETWORK = '[network]\ndefault_subnet = "10.87.255.0/24"\n'
 _BOOT_SECONDS = 20.0
+_OLDEST_PODMAN = 4
 
 
 class BedError(Exception):
@@ -73,9 +74,9 @@ def require(commands: t.Iterable[str]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Podman:
-    """podman with one set of settings. ``config`` is the containers.conf to use."""
+    """podman with one set of settings. ``config`` is the containers.conf to use; None: as podman is set up here."""
 
-    config: pathlib.Path
+    config: pathlib.Path | None = None
 
     def run(self, *args: str, check: bool = True, timeout: float | None = 300) -> subprocess.CompletedProcess[str]:
         """Run podman and return what it said. With ``check``, raises ``BedError`` with its message when it fails."""
@@ -92,7 +93,12 @@ class Podman:
 
     def environment(self) -> dict[str, str]:
         """Return the environment that podman is to be started with."""
-        return dict(os.environ, CONTAINERS_CONF=str(self.config))
+        return dict(os.environ, CONTAINERS_CONF=str(self.config)) if self.config else dict(os.environ)
+
+    def for_networks(self) -> Podman:
+        """Return podman for making networks below 10.88.0.0/16."""
+        text = self.config.read_text(encoding="utf-8") if self.config else ""
+        return Podman(_config(text + _NETWORK))
 
     def wait_for_boot(self, container: str, seconds: float) -> str:
         """Wait until systemd in the container has finished to boot; return its state, ``running`` when all is well."""
@@ -109,7 +115,7 @@ class Podman:
 
 def plain_podman() -> Podman:
     """Return podman for work that starts nothing: images, networks, removal."""
-    return known_podman() or Podman(_config(_CANDIDATES[0][1]))
+    return known_podman() or Podman()
 
 
 def known_podman() -> Podman | None:
@@ -120,7 +126,7 @@ def known_podman() -> Podman | None:
         return None
     if not isinstance(known, dict) or any(known.get(name) != value for name, value in _facts().items()):
         return None
-    return Podman(_config(_CANDIDATES[known["choice"]][1]))
+    return _candidate(known["choice"])
 
 
 def find_podman(image: str) -> Podman:
@@ -133,14 +139,27 @@ def find_podman(image: str) -> Podman:
         if known:
             return known
         reasons = []
-        for choice, (name, text) in enumerate(_CANDIDATES):
-            podman = Podman(_config(text))
+        if _major_version() < _OLDEST_PODMAN:
+            raise BedError(f"the test bed needs podman {_OLDEST_PODMAN} or newer; this is {_facts()['podman']}")
+        for choice, (name, _) in enumerate(_CANDIDATES):
+            podman = _candidate(choice)
             reason = _try(podman, image)
             if reason is None:
                 cache.write_atomically(_finding(), json.dumps(dict(_facts(), choice=choice)) + "\n")
                 return podman
             reasons.append(f"  - with {name}: {reason}\n")
         raise BedError("podman cannot boot systemd in a container on this machine:\n" + "".join(reasons))
+
+
+def _candidate(choice: int) -> Podman:
+    text = _CANDIDATES[choice][1]
+    return Podman(_config(text) if text else None)
+
+
+def _major_version() -> int:
+    """Return the first number of podman's version; of a version that cannot be read, think well."""
+    found = re.search(r"\d+", _facts()["podman"])
+    return int(found.group()) if found else _OLDEST_PODMAN
 
 
 def _finding() -> pathlib.Path:
@@ -152,7 +171,7 @@ def _facts() -> dict[str, str]:
     return {
         "boot": pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
         "podman": subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout.strip(),
-        "candidates": cache.content_key(*(text for name, text in _CANDIDATES)),
+        "candidates": cache.content_key(repr(_CANDIDATES)),
     }
 
 
