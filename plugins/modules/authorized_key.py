@@ -108,7 +108,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path:
+file:
   description: The file that was read or written.
   returned: success
   type: str
@@ -171,7 +171,7 @@ def main() -> None:
         key_files.apply(plan.steps)
         return {}
 
-    conclude(module, plan, apply, path=state.path)
+    conclude(module, plan, apply, file=state.path)
 
 
 if __name__ == "__main__":

@@ -229,7 +229,9 @@ def apply(steps: t.Iterable[t.Any]) -> None:
         try:
             entry = pwd.getpwnam(step.user)
         except KeyError:
-            raise Problem("There is no user %s on this host to give keys to; create it first." % step.user) from None
+            raise Problem(
+                "There is no user %s on this host to give keys to; create it first." % step.user, changed=False
+            ) from None
         try:
             with _rights_of(entry.pw_uid, entry.pw_gid):
                 if isinstance(step, SetMode):

@@ -312,7 +312,9 @@ def apply(plan: Plan, host: Host) -> None:
         if isinstance(step, Run) and "--shell" in step.command:
             shell = step.command[step.command.index("--shell") + 1]
             if shell not in host.shells:
-                raise Problem("There is no shell %s on this host; install it first. Nothing was changed." % shell)
+                raise Problem(
+                    "There is no shell %s on this host; install it first. Nothing was changed." % shell, changed=False
+                )
     for step in plan.steps:
         if isinstance(step, Run):
             _run(step)

@@ -63,7 +63,7 @@ def validate(text: str, visudo: str) -> None:
         )
         if check.returncode != 0:
             said = (check.stderr or check.stdout).strip().replace(temporary, PATH)
-            raise Problem("visudo refuses the new %s, which was not installed: %s" % (PATH, said))
+            raise Problem("visudo refuses the new %s, which was not installed: %s" % (PATH, said), changed=False)
     finally:
         os.unlink(temporary)
 
