@@ -76,6 +76,14 @@ def define_stages() -> list[Stage]:
             inventory=PROJECT / "tests" / "artifact" / "inventory" / "hosts.yml",
         )
     )
+    stages.append(
+        Stage(
+            "bed-hosts",
+            (python, "-m", "pytest", "-q", "--color=no", "tests/testbed/selftest"),
+            after=("bed",),
+            inventory=PROJECT / "tests" / "testbed" / "selftest" / "inventory" / "hosts.yml",
+        )
+    )
     for scenario in sorted(PROJECT.glob("molecule/*/molecule.yml"), key=lambda path: path.parent.name != "fleet"):
         name = scenario.parent.name
         stages.append(
