@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command line of the test bed; see README.md beside this file."""
