@@ -137,6 +137,11 @@ def _tar(members: dict[str, Member]) -> bytes:
     return buffer.getvalue()
 
 
+def compress(content: bytes) -> bytes:
+    """Return ``content`` as zstd writes it, the same every time."""
+    return zstd.compress(content, level=COMPRESSION_LEVEL)
+
+
 def write(package: Package, channel: pathlib.Path) -> pathlib.Path:
     """Write the package below ``channel/<subdir>/`` and return its path."""
     folder = channel / package.subdir
@@ -144,8 +149,8 @@ def write(package: Package, channel: pathlib.Path) -> pathlib.Path:
     info = {path: Member(content) for path, content in metadata(package).items()}
     parts = {
         "metadata.json": b'{"conda_pkg_format_version": 2}',
-        f"pkg-{package.stem}.tar.zst": zstd.compress(_tar(package.members), level=COMPRESSION_LEVEL),
-        f"info-{package.stem}.tar.zst": zstd.compress(_tar(info), level=COMPRESSION_LEVEL),
+        f"pkg-{package.stem}.tar.zst": compress(_tar(package.members)),
+        f"info-{package.stem}.tar.zst": compress(_tar(info)),
     }
     file = folder / f"{package.stem}.conda"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import json
 import os
 import pathlib
 import shutil
@@ -51,8 +52,20 @@ def _make_channel(cache: pathlib.Path, folder: pathlib.Path) -> None:
             jobs += [processes.submit(archive.write, package, folder) for package in packages]
             for job in jobs:
                 job.result()
-    (folder / "noarch").mkdir(exist_ok=True)
-    rattler_call.call("index_child.py", {"channel": str(folder)})
+    _index(folder)
+
+
+def _index(channel: pathlib.Path) -> None:
+    """Let py-rattler index the channel, and take out the time of day, so that the same packages give the same index."""
+    rattler_call.call("index_child.py", {"channel": str(channel)})
+    shutil.rmtree(channel / ".tmp", ignore_errors=True)
+    for file in channel.glob("*/repodata.json"):
+        repodata = json.loads(file.read_text(encoding="utf-8"))
+        for record in repodata["packages.conda"].values():
+            del record["indexed_timestamp"]
+        content = json.dumps(repodata, sort_keys=True).encode()
+        file.write_bytes(content)
+        file.with_name("repodata.json.zst").write_bytes(archive.compress(content))
 
 
 def _make_wheels(sources: dict[str, pathlib.Path], folder: pathlib.Path) -> None:

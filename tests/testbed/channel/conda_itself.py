@@ -13,6 +13,8 @@ import pathlib
 import tempfile
 import zipfile
 
+from testbed.runtime import BedError
+
 from .archive import Member, Package
 from .debian_python import compile_bytecode
 from .recipe import HERE, PLACEHOLDER, PYTHON
@@ -106,7 +108,7 @@ def package(wheel: pathlib.Path, interpreter: pathlib.Path) -> Package:
                     content = content.replace(old, new)
                 members[f"{_SITE}/conda/{entry.filename[len(_INSIDE):]}"] = Member(content)
     if f'version = "{VERSION}"'.encode() not in (version := members[f"{_SITE}/conda/_version.py"].content).replace(b"'", b'"'):
-        raise RuntimeError(f"{wheel.name} carries another conda than {VERSION}: {version.decode()}")
+        raise BedError(f"{wheel.name} carries another conda than {VERSION}: {version.decode()}")
     sources = HERE / "shell"
     shell = {str(file.relative_to(sources)): file.read_bytes() for file in sorted(sources.rglob("*")) if file.is_file()}
     members |= {f"{_SITE}/conda/shell/{path}": Member(content) for path, content in shell.items()}

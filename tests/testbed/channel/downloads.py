@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import tempfile
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from testbed.cache import locked
+from testbed.runtime import BedError
 
 from .recipe import clean_environment
 
@@ -74,7 +76,7 @@ def _pip(pins: list[Pin], folder: pathlib.Path) -> None:
         command += [f"--platform={tag}" for tag in _TAGS] + ["--requirement", file.name, "--dest", str(folder)]
         done = subprocess.run(command, env=clean_environment(download=True), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"pip could not download from PyPI:\n{done.stdout}{done.stderr}".rstrip())
+        raise BedError(f"pip could not download from PyPI:\n{done.stdout}{done.stderr}".rstrip())
 
 
 def wheels(requirements: pathlib.Path, cache: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -87,6 +89,9 @@ def wheels(requirements: pathlib.Path, cache: pathlib.Path) -> dict[str, pathlib
     if missing:
         # Each pip works in a folder of its own, so that a killed one leaves no half file where it would be looked at.
         with locked("downloads"), tempfile.TemporaryDirectory(prefix=".pip-", dir=folder) as work:
+            for left in folder.glob(".pip-*"):  # of downloads that were killed
+                if left != pathlib.Path(work):
+                    shutil.rmtree(left)
             parts = [missing[n::_PARALLEL] for n in range(_PARALLEL) if missing[n::_PARALLEL]]
             with concurrent.futures.ThreadPoolExecutor(_PARALLEL) as pool:
                 list(pool.map(lambda part: _pip(part, pathlib.Path(work)), parts))
@@ -95,7 +100,7 @@ def wheels(requirements: pathlib.Path, cache: pathlib.Path) -> dict[str, pathlib
     found = match(pins, folder)
     lost = [f"{pin.name}=={pin.version}" for pin in pins if pin.name not in found]
     if lost:
-        raise RuntimeError(f"no wheel with a pinned hash for: {', '.join(lost)}")
+        raise BedError(f"no wheel with a pinned hash for: {', '.join(lost)}")
     return found
 
 
@@ -109,4 +114,4 @@ def debs(names: list[str], folder: pathlib.Path) -> None:
             return
         if attempt == "as the lists are":
             subprocess.run(["apt-get", "update", "-q"], env=environment, capture_output=True, check=False)
-    raise RuntimeError(f"apt-get could not download Debian 12's Python:\n{done.stdout}{done.stderr}".rstrip())
+    raise BedError(f"apt-get could not download Debian 12's Python:\n{done.stdout}{done.stderr}".rstrip())

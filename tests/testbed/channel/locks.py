@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The locks of the bed: each environment of ``environments/`` solved against the channel, in every format users have.
 
-conda-lock.yml has the fields and the order in which conda-lock 4 writes them (CEP 37).
+conda-lock.yml is byte for byte what conda-lock 4 makes of it when it reads and writes it (CEP 37).
 """
 
 from __future__ import annotations
@@ -38,6 +38,13 @@ _HEADER = """\
 # A "lock file" contains a concrete list of package versions (with checksums) to be installed. Unlike
 # e.g. `conda env create`, the resulting environment will not change as new package versions become
 # available, unless you explicitly update the lock file.
+#
+# Install this environment as "YOURENV" with:
+#     conda-lock install -n YOURENV conda-lock.yml
+# To update a single package to the latest version compatible with the version constraints in the source:
+#     conda-lock lock  --lockfile conda-lock.yml --update PACKAGE
+# To re-solve the entire environment, e.g. after changing a version constraint in the source file:
+#     conda-lock -f environment.yml --lockfile conda-lock.yml
 """
 
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import typing as t
 
+from testbed.runtime import BedError
+
 from .recipe import HERE, clean_environment
 
 
@@ -23,5 +25,5 @@ def call(program: str, request: dict[str, t.Any]) -> t.Any:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{program} failed on {request['channel']}:\n{done.stderr.strip()}")
+        raise BedError(f"{program} failed on {request['channel']}:\n{done.stderr.strip()}")
     return json.loads(done.stdout)
