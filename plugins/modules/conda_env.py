@@ -388,13 +388,17 @@ def main() -> None:
         )
         if builds and not python:
             build.require_base(workshop)
-        build.prepare_root(store)
-        with exclusive(store.lock_file, PATIENCE):
+        with exclusive(store.lock_file, PATIENCE, prepare=lambda: build.prepare_root(store)):
             # Another run may have been at work since the plan was made: what counts is what is found now.
             fresh, _found = decide_all(wanted, store, locked=True)
             if any(decision.needs_packages for decision in fresh):
                 raise Problem("The environments changed between planning and building: run again.")
-            build.carry_out([step for decision in fresh for step in decision.steps], workshop)
+            try:
+                build.carry_out([step for decision in fresh for step in decision.steps], workshop)
+            except OSError as error:
+                raise Problem(f"The store {store.root}: {error.strerror} ({error.filename or 'while building'}).") from error
+            finally:
+                build.tidy(store)
         return dict(result_of(fresh, store, platform), changed=any(decision.steps for decision in fresh))
 
     conclude(module, planned, apply, **result_of(decisions, store, platform))

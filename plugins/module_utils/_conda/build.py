@@ -8,6 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import datetime
@@ -103,6 +104,21 @@ def prepare_root(store: Store) -> None:
         os.makedirs(directory, mode=0o755, exist_ok=True)
 
 
+def tidy(store: Store) -> None:
+    """Remove those of the store's folders that are empty, after a run that failed; the caller holds the lock."""
+    cache = os.path.dirname(store.archives)
+    for directory in (
+        *(store.environments, store.generations, store.engines, store.archives, store.packages, store.bytecode),
+        *(store.temporary, cache),
+    ):
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+    with contextlib.suppress(OSError):
+        if os.listdir(store.root) == [os.path.basename(store.lock_file)]:
+            os.unlink(store.lock_file)
+            os.rmdir(store.root)
+
+
 def require_base(workshop: Workshop) -> str:
     """Return the Python of the base; raises Problem where there is no base."""
     python = engine.find_python(workshop.base)
@@ -140,6 +156,18 @@ def _build(step: plan.Build, motor: engine.Engine, workshop: Workshop) -> None:
     packages = step.wanted.packages
     assert packages is not None and step.wanted.lock is not None
     directory = store.generation(step.generation)
+    try:
+        _build_in(directory, step, packages, motor, workshop)
+    except BaseException:
+        _remove_tree(directory)
+        raise
+    sync_directory(store.generations)
+
+
+def _build_in(
+    directory: str, step: plan.Build, packages: t.Sequence[Package], motor: engine.Engine, workshop: Workshop
+) -> None:
+    store = workshop.store
     prefix = store.check_prefix(step.generation, step.name)
     os.makedirs(os.path.dirname(prefix), mode=0o755)
     conda = [package for package in packages if package.manager == "conda"]
@@ -157,15 +185,19 @@ def _build(step: plan.Build, motor: engine.Engine, workshop: Workshop) -> None:
         generation=step.generation,
         environment=step.name,
         platform=workshop.platform,
-        lock=step.wanted.lock,
+        lock=step.wanted.lock or "",
         engine=dict(engine.VERSIONS),
         options=dict(step.wanted.options),
-        packages=tuple(dataclasses.replace(package, url=public_url(package.url)) for package in packages),
+        packages=tuple(sorted(map(_as_sealed, packages), key=Package.identity)),
         tree="",
         files=0,
     )
     seal.write(directory, sealed, rows, found)
-    sync_directory(store.generations)
+
+
+def _as_sealed(package: Package) -> Package:
+    """Return what every lock of the same packages says of this one: no credentials, no order."""
+    return dataclasses.replace(package, url=public_url(package.url), depends=())
 
 
 def _link(

@@ -19,26 +19,46 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 
 
 @contextlib.contextmanager
-def exclusive(path: str, patience: float) -> t.Iterator[None]:
+def exclusive(path: str, patience: float, prepare: t.Callable[[], None]) -> t.Iterator[None]:
     """Hold flock(2) on ``path`` for the block; the kernel lets go of it when the process dies, however it dies.
 
-    ``patience``: seconds to wait for another run. Raises Problem after that. The directory must exist.
+    ``patience``: seconds to wait for another run. ``prepare``: creates the directory. Raises Problem after waiting.
+    The holder may remove the file: whoever waited for the removed one notices, and begins again with the new one.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    deadline = time.monotonic() + patience
+    while True:
+        prepare()
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            continue
+        try:
+            _wait(descriptor, path, deadline, patience)
+            if _is_still(descriptor, path):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _wait(descriptor: int, path: str, deadline: float, patience: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
+                raise
+        if time.monotonic() >= deadline:
+            raise Problem(
+                f"Another run on this host has held {path} for {patience:.0f} s or more: wait until it ends, then run again."
+            )
+        time.sleep(0.2)
+
+
+def _is_still(descriptor: int, path: str) -> bool:
+    """Tell whether ``path`` is the file that was locked."""
     try:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
-                    raise
-            if time.monotonic() >= deadline:
-                raise Problem(
-                    f"Another run holds {path} since {patience:.0f} s or more: wait for it to end, then run again."
-                )
-            time.sleep(0.2)
-        yield
-    finally:
-        os.close(descriptor)
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False

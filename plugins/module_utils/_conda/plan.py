@@ -49,6 +49,17 @@ class Discard:
 
 
 @dataclasses.dataclass(frozen=True)
+class Undo:
+    """Leave a change behind that somebody made in the active generation; the new generation does not have it."""
+
+    name: str
+    drift: Drift
+
+    def __str__(self) -> str:
+        return f"{self.name}: undo {self.drift}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Build:
     """Make and seal a generation."""
 
@@ -131,7 +142,7 @@ class Forget:
 
 #: Steps run in this order whatever the environment: nothing is switched before everything is built, and a hold is
 #: recorded before the switch that it protects.
-ORDER = (Discard, Build, PutHold, Flip, EndHold, RemoveLink, RemoveGeneration, Forget)
+ORDER = (Discard, Undo, Build, PutHold, Flip, EndHold, RemoveLink, RemoveGeneration, Forget)
 
 
 @dataclasses.dataclass
@@ -214,6 +225,7 @@ def _decide_present(
         # A generation that was tampered with is not patched: processes may use it. It is built anew beside it.
         taken = {*builds, *found.unsealed} - {step.generation for step in decision.steps}
         decision.generation = _next_build(identity, taken)
+        decision.steps += [Undo(name, drift) for drift in decision.drift[:DRIFT_RETURNED]]
         decision.steps.append(Build(wanted, decision.generation))
         decision.steps.append(Flip(name, decision.generation, "drift" if decision.drift else "lock"))
         decision.needs_packages = wanted.packages is None

@@ -30,7 +30,7 @@ def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | N
 
     Raises Problem that lists all the places.
     """
-    lock = os.path.expanduser(lock)
+    lock = os.path.normpath(os.path.expanduser(lock))
     if os.path.isabs(lock):
         if os.path.isfile(lock):
             return lock

@@ -66,7 +66,7 @@ def _load(events: t.Iterable[t.Any], path: str) -> t.Any:
         if event.tag:
             refuse(event, f"a tag ({event.tag}) stands here")
         if isinstance(event, yaml.ScalarEvent):
-            value: t.Any = None if event.style is None and event.value in _NULL else event.value
+            value: t.Any = None if event.implicit[0] and event.value in _NULL else event.value
         else:
             value = {} if isinstance(event, yaml.MappingStartEvent) else []
         parent, key = stack[-1], keys[-1]

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``explicit.parse`` against tables of good and bad lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import explicit
+
+A = "a" * 64
+B = "b" * 64
+URL = "https://conda.example/ch/linux-64/numpy-1.26.4-py311h0_0.conda"
+NOARCH = "https://conda.example/ch/noarch/six-1.17.0-pyh_0.tar.bz2"
+
+
+def parse(text: str):
+    return explicit.parse(text, "lock.txt").platforms
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"@EXPLICIT\n{URL}#{A}\n",
+        f"@EXPLICIT\n{URL}#sha256:{A}",
+        f"# a comment\n\n  # indented\n@EXPLICIT\r\n\r\n   {URL}#{A}   \n\n",
+        f"{URL}#{A}\n@EXPLICIT\n",
+        f"# platform: linux-64\n@EXPLICIT\n{URL}#{A}\n",
+    ],
+)
+def test_one_package_however_it_is_written(text):
+    (packages,) = parse(text).values()
+    assert [(p.manager, p.name, p.version, p.build, p.subdir, p.url, p.sha256) for p in packages] == [
+        ("conda", "numpy", "1.26.4", "py311h0_0", "linux-64", URL, A)
+    ]
+    assert list(parse(text)) == ["linux-64"]
+
+
+@pytest.mark.parametrize(
+    ("text", "platforms"),
+    [
+        (f"@EXPLICIT\n{NOARCH}#{A}", ["any"]),
+        (f"@EXPLICIT\n# platform: linux-aarch64\n{NOARCH}#{A}", ["linux-aarch64"]),
+        (f"@EXPLICIT\n{NOARCH}#{A}\n{URL}#{B}", ["linux-64"]),
+        (f"@EXPLICIT\nfile:///srv/six-1.0-0.conda#{A}", ["any"]),
+        (f"@EXPLICIT\n/srv/linux-64/six-1.0-0.conda#{A}", ["linux-64"]),
+    ],
+)
+def test_platforms(text, platforms):
+    assert list(parse(text)) == platforms
+
+
+def test_home_and_variables_are_expanded(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("TOKEN", "secret")
+    (packages,) = parse(
+        f"@EXPLICIT\n~/six-1.0-0.conda#{A}\nhttps://h/t/$TOKEN/c/noarch/b-1-0.conda#{B}\n"
+    ).values()
+    assert [p.url for p in packages] == ["file:///home/me/six-1.0-0.conda", "https://h/t/secret/c/noarch/b-1-0.conda"]
+
+
+def test_pip_packages_in_comments():
+    (packages,) = parse(
+        f"@EXPLICIT\n{URL}#{A}\n# pip My.Pkg @ https://w.example/my_pkg-1.0-py3-none-any.whl#sha256={B}\n"
+    ).values()
+    assert [(p.manager, p.name, p.version, p.sha256) for p in packages][1:] == [("pip", "my-pkg", "1.0", B)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"@EXPLICIT\n{URL}", "line 2: numpy-1.26.4-py311h0_0.conda (no hash)"),
+        (f"@EXPLICIT\n{URL}#{'a' * 32}", "(md5 only)"),
+        (f"@EXPLICIT\n{URL}#{'A' * 64}", "(not a sha256)"),
+        (f"@EXPLICIT\n{URL}#{A[:-1]}", "(not a sha256)"),
+        (f"@EXPLICIT\nsix-1.0-0.conda#{A}", "relative path"),
+        (f"@EXPLICIT\nnoarch/six-1.0-0.conda#{A}", "relative path"),
+        (f"@EXPLICIT\nftp://h/noarch/six-1.0-0.conda#{A}", "no URL"),
+        (f"@EXPLICIT\nhttps://h/noarch/six.zip#{A}", "no URL"),
+        (f"@EXPLICIT\nhttps:///noarch/six-1.0-0.conda#{A}", "no URL"),
+        ("@EXPLICIT\nnumpy=1.26\n", "no URL"),
+        ("@EXPLICIT\n# nothing\n", "names no packages"),
+        (f"@EXPLICIT\n{URL}#{A}\n{URL.replace('linux-64', 'osx-64')}#{A}", "mixes the platforms linux-64 and osx-64"),
+        (f"@EXPLICIT\n# platform: linux-aarch64\n{URL}#{A}", "mixes the platforms"),
+        (f"@EXPLICIT\n{URL}#{A}\n{URL.replace('1.26.4', '2.0')}#{B}", "numpy is listed twice"),
+        (f"@EXPLICIT\n# pip x @ https://h/x-1.0.tar.gz#sha256={A}", "is no wheel"),
+        ("@EXPLICIT\n# pip x @ https://h/x-1.0-py3-none-any.whl", "pip package x"),
+    ],
+)
+def test_what_is_refused(text, says):
+    with pytest.raises(Problem) as caught:
+        parse(text)
+    assert says in str(caught.value)
+    assert "lock.txt" in str(caught.value)
+
+
+def test_all_wrong_lines_are_listed_up_to_a_limit():
+    lines = [f"https://h/noarch/p{number}-1-0.conda" for number in range(30)]
+    with pytest.raises(Problem) as caught:
+        parse("@EXPLICIT\n" + "\n".join(lines))
+    assert str(caught.value).count("\n- ") == 21
+    assert "and 10 more" in str(caught.value)
+
+
+def test_errors_hide_tokens():
+    with pytest.raises(Problem) as caught:
+        parse(f"@EXPLICIT\nftp://me:pw@h/t/tok-123/c/noarch/six-1.0-0.conda#{A}")
+    assert "pw" not in str(caught.value) and "tok-123" not in str(caught.value)
