@@ -1,0 +1,63 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users of the host have of its kernels."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+SYSTEM = "/usr/local/share/jupyter/kernels/ai_env"
+MINE = "/home/legacy/.local/share/jupyter/kernels/ai_env-mine"
+JUPYTER = "/opt/lockstep/envs/ai_env/bin/jupyter"
+CELL = "import json, os, site, sys; print(json.dumps([sys.prefix, bool(site.ENABLE_USER_SITE), os.environ.get('OMP_NUM_THREADS')]))"
+
+
+@pytest.fixture
+def generation(host):
+    return host.check_output("readlink -f /opt/lockstep/envs/ai_env")
+
+
+def document(host, folder):
+    return json.loads(host.file(f"{folder}/kernel.json").content_string)
+
+
+def execute(host, kernel):
+    """Execute CELL in a kernel as a plain user who has PYTHONPATH set and leave to install into ~/.local."""
+    said = host.check_output(
+        "cd / && printf '%%s' %s | sudo -u legacy -H env PYTHONPATH=/tmp %s run --kernel %s 2>/dev/null", CELL, JUPYTER, kernel
+    )
+    return json.loads(said.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("kernel", "threads"), [("ai_env", "2"), ("ai_env-mine", None)])
+def test_a_user_executes_a_cell_in_the_generation(host, generation, kernel, threads):
+    assert execute(host, kernel) == [generation, False, threads]
+
+
+def test_users_see_both_kernels(host):
+    seen = json.loads(host.check_output(f"sudo -u legacy -H {JUPYTER} kernelspec list --json"))["kernelspecs"]
+    assert seen["ai_env"]["spec"]["display_name"] == "Python (ai_env)"
+    assert seen["ai_env-mine"]["resource_dir"] == MINE
+
+
+def test_what_is_written_is_what_ipykernel_itself_would_write(host, generation):
+    host.check_output("rm -rf /tmp/oracle")
+    host.check_output(f"{generation}/bin/python -m ipykernel install --prefix /tmp/oracle --name ai_env --display-name 'Python (ai_env)'")
+    theirs, ours = document(host, "/tmp/oracle/share/jupyter/kernels/ai_env"), document(host, SYSTEM)
+    assert ours.pop("env") == {"PYTHONNOUSERSITE": "1", "PYTHONPATH": "", "PYTHONHOME": "", "OMP_NUM_THREADS": "2"}
+    assert ours["metadata"].pop("lockstep") == {"environment": "ai_env", "root": "/opt/lockstep"}
+    assert ours == theirs
+    assert host.check_output(f"diff -r --exclude=kernel.json /tmp/oracle/share/jupyter/kernels/ai_env {SYSTEM} && echo same") == "same"
+
+
+@pytest.mark.parametrize(("folder", "owner"), [(SYSTEM, "root"), (MINE, "legacy")])
+def test_owner_and_modes(host, folder, owner):
+    directory, file = host.file(folder), host.file(f"{folder}/kernel.json")
+    assert (directory.user, directory.mode, file.user, file.mode) == (owner, 0o755, owner, 0o644)
+
+
+def test_nothing_else_lies_about(host):
+    assert host.check_output("ls -A /usr/local/share/jupyter") == "kernels"
+    assert host.check_output("ls -A /home/legacy/.local/share/jupyter") .split() in (["kernels"], ["kernels", "runtime"], ["kernels", "nbsignatures.db", "runtime"])
