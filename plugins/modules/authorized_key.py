@@ -58,7 +58,6 @@ options:
         type: list
         elements: str
         default: []
-        no_log: false
       by_password:
         description: A password was given to SSH.
         type: bool
