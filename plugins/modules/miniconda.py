@@ -90,6 +90,14 @@ options:
     description: Seconds that the installer may run, and that another run's work in the same place is waited for.
     type: int
     default: 1800
+  fetch_timeout:
+    description: Seconds that the server may stay silent.
+    type: int
+    default: 30
+  fetch_retries:
+    description: How often a download is tried again after a failure that may pass.
+    type: int
+    default: 3
   known_sha256:
     description: The sha256 of the release by architecture. Filled in by the action plugin from the collection's table.
     type: dict
@@ -192,6 +200,8 @@ def main() -> None:
             "settings": {"type": "dict", "default": {}},
             "profile": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 1800},
+            "fetch_timeout": {"type": "int", "default": 30},
+            "fetch_retries": {"type": "int", "default": 3},
             "known_sha256": {"type": "dict"},
             "uploaded": {"type": "path"},
         },
@@ -223,7 +233,12 @@ def main() -> None:
     def apply(plan: Plan) -> dict[str, t.Any]:
         if lacks_installer:
             return {"changed": False}
-        installer.apply(plan, asked, module.params["uploaded"], module.params["timeout"])
+        patience = installer.Patience(
+            installer=module.params["timeout"],
+            silence=module.params["fetch_timeout"],
+            retries=module.params["fetch_retries"],
+        )
+        installer.apply(plan, asked, module.params["uploaded"], patience)
         return {}
 
     conclude(module, plan, apply, **result)

@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -35,20 +36,30 @@ _LINES = 12
 """How much of an installer's last words an error shows."""
 
 
-def apply(plan: Plan, asked: bases.Wanted, uploaded: str | None, timeout: float) -> None:
-    """Execute ``plan``. ``uploaded``: path of a local installer on this host. ``timeout``: seconds for the installer.
+@dataclasses.dataclass(frozen=True)
+class Patience:
+    """Seconds that the installer may run (and another run is waited for), that a server may be silent; retries."""
+
+    installer: float = 1800
+    silence: float = 30
+    retries: int = 3
+
+
+def apply(plan: Plan, asked: bases.Wanted, uploaded: str | None, patience: Patience) -> None:
+    """Execute ``plan``. ``uploaded``: path of a local installer on this host.
 
     Raises ``Problem``; then an unfinished base is gone again and the link is as before.
     """
     try:
         if any(isinstance(step, (bases.Install, bases.RemoveBase)) for step in plan.steps):
             os.makedirs(asked.store, mode=0o755, exist_ok=True)
-            with _lock(asked, timeout) as lock:
-                _execute(plan, asked, uploaded, timeout, lock)
-                if asked.state == "absent":
+            with _lock(asked, patience.installer) as lock:
+                try:
+                    _execute(plan, asked, uploaded, patience, lock)
+                finally:
                     _remove_empty_store(asked)
         else:
-            _execute(plan, asked, uploaded, timeout, -1)
+            _execute(plan, asked, uploaded, patience, -1)
     except OSError as error:
         raise Problem(
             "Cannot %s %s: %s (%s)."
@@ -56,12 +67,12 @@ def apply(plan: Plan, asked: bases.Wanted, uploaded: str | None, timeout: float)
         ) from error
 
 
-def _execute(plan: Plan, asked: bases.Wanted, uploaded: str | None, timeout: float, lock: int) -> None:
+def _execute(plan: Plan, asked: bases.Wanted, uploaded: str | None, patience: Patience, lock: int) -> None:
     """Execute the steps in their order; ``lock``: the descriptor of the lock, -1 where none is needed."""
     for step in plan.steps:
         if isinstance(step, bases.Install):
             if not bases.observe(asked).complete:  # another run may have held the lock before us
-                _install(asked, uploaded, timeout, lock)
+                _install(asked, uploaded, patience, lock)
         elif isinstance(step, bases.RemoveBase):
             if asked.state == "absent" or not bases.observe(asked).complete:
                 _remove(asked)
@@ -105,7 +116,7 @@ def _lock(asked: bases.Wanted, timeout: float) -> t.Iterator[int]:
         os.close(descriptor)
 
 
-def _install(asked: bases.Wanted, uploaded: str | None, timeout: float, lock: int) -> None:
+def _install(asked: bases.Wanted, uploaded: str | None, patience: Patience, lock: int) -> None:
     """Get the installer, verify it, run it, and stamp what it made."""
     # Everything temporary lies here: not in /tmp, which may be mounted noexec, and under one name, so that the next
     # run finds and removes what a killed one left.
@@ -118,10 +129,10 @@ def _install(asked: bases.Wanted, uploaded: str | None, timeout: float, lock: in
         source = asked.url
         if asked.installer is not None:
             source = pathlib.Path(uploaded or asked.installer).as_uri()
-        fetch(source, program, asked.sha256, mode=0o600)
+        fetch(source, program, asked.sha256, timeout=patience.silence, retries=patience.retries, mode=0o600)
         write_atomically(asked.begun, b"")
         try:
-            _run(asked, program, work, timeout, lock)
+            _run(asked, program, work, patience.installer, lock)
             missing = [name for name in bases.NEEDED if not os.path.exists(os.path.join(asked.directory, name))]
             if missing:
                 raise Problem(
