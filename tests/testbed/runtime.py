@@ -141,13 +141,13 @@ def find_podman(image: str) -> Podman:
         reasons = []
         if _major_version() < _OLDEST_PODMAN:
             raise BedError(f"the test bed needs podman {_OLDEST_PODMAN} or newer; this is {_facts()['podman']}")
-        for choice, (name, _) in enumerate(_CANDIDATES):
+        for choice, candidate in enumerate(_CANDIDATES):
             podman = _candidate(choice)
             reason = _try(podman, image)
             if reason is None:
                 cache.write_atomically(_finding(), json.dumps(dict(_facts(), choice=choice)) + "\n")
                 return podman
-            reasons.append(f"  - with {name}: {reason}\n")
+            reasons.append(f"  - with {candidate[0]}: {reason}\n")
         raise BedError("podman cannot boot systemd in a container on this machine:\n" + "".join(reasons))
 
 

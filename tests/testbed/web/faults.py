@@ -34,7 +34,8 @@ class Faults(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the fault."""
-        kind, _, name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)[len("/fault/"):].partition("/")
+        asked = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).removeprefix("/fault/")
+        kind, name = asked.split("/", 1) if "/" in asked else (asked, "")
         if kind == "hang":
             time.sleep(86400)
         path = ROOT / name
