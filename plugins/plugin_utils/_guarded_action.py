@@ -50,7 +50,11 @@ class GuardedAction(ActionBase):
             self._call(variables, _phase="forget")
         if plan.get("failed") or plan.get("unreachable") or not plan.get("changed") or self._task.check_mode:
             return _without_internals(result)
+        told = plan.get("warnings", [])
         result.update(self._change(variables, plan))
+        result["warnings"] = [*told, *(warning for warning in result.get("warnings", []) if warning not in told)]
+        if not result["warnings"]:
+            del result["warnings"]
         return _without_internals(result)
 
     def _plan(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:

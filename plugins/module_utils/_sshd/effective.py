@@ -180,6 +180,30 @@ def accounts_shut_out(
     return None
 
 
+def login_refused(user: str, groups: t.Collection[str], values: t.Mapping[str, tuple[str, ...]]) -> str | None:
+    """Return why sshd with these effective values would not let ``user`` in with a key, or None.
+
+    Only what can be judged from the configuration; ``values`` as ``sshd -T`` prints them for that user.
+    """
+
+    def words(keyword: str) -> list[str]:
+        return [word for value in values.get(keyword, ()) for word in value.split()]
+
+    for keyword, names in (("denyusers", {user}), ("denygroups", set(groups))):
+        hit = [word for word in words(keyword) if any(_admits(word, name) for name in names)]
+        if hit:
+            return f"{keyword} names {', '.join(hit)}"
+    users, allowed_groups = words("allowusers"), words("allowgroups")
+    if users and not any(_admits(pattern, user) for pattern in users):
+        return f"allowusers {' '.join(users)} does not name {user}"
+    if allowed_groups and not any(_admits(pattern, group) for pattern in allowed_groups for group in groups):
+        return f"allowgroups {' '.join(allowed_groups)} names none of its groups"
+    methods = words("authenticationmethods")
+    if methods and methods != ["any"] and not any(set(method.split(",")) <= {"publickey"} for method in methods):
+        return f"authenticationmethods {' '.join(methods)} asks for more than a key"
+    return None
+
+
 def _admits(pattern: str, user: str) -> bool:
     # USER@HOST restricts the host too; only the account is judged here, the rest by the fresh login.
     return fnmatch.fnmatchcase(user, pattern.rpartition("@")[0] or pattern)

@@ -148,6 +148,8 @@ def make_plan(wanted: dropin.Wanted | None, change_: Change, state: State, outlo
     """Return what to do. Raises Problem where files that sort before ours, or stand above us, keep us from it."""
     if wanted is not None:
         check_effect(dropin.expected(wanted, change_.algorithms), outlook.after, state.files.lines())
+    if state.connection is not None:
+        check_login(state.connection.user, state.groups, outlook.after[state.subjects[0]], state.files.lines())
     steps: list[str] = []
     diff: list[dict[str, str]] = []
     if change_.ours != state.files.ours:
@@ -201,6 +203,20 @@ def check_effect(
         raise Problem(
             "other directives beat ours. Remove them, or move them to a file that sorts after "
             f"{os.path.basename(dropin.PATH)}; until then nothing is changed: " + ". ".join(complaints)
+        )
+
+
+def check_login(
+    user: str, groups: frozenset[str], values: dict[str, tuple[str, ...]], lines: list[effective.ConfigLine]
+) -> None:
+    """Raise Problem where a reload would shut out the login account: others' files may hold what sshd has not read yet."""
+    reason = effective.login_refused(user, groups, values)
+    if reason:
+        keyword = reason.split()[0]
+        culprits = "; ".join(str(line) for line in effective.blame(keyword, lines, dropin.PATH))
+        raise Problem(
+            f"refused, because {user}, the login account of this run, would be shut out once sshd reads its files: "
+            f"{reason}" + (f" ({culprits})" if culprits else "")
         )
 
 

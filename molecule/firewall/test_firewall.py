@@ -1,0 +1,90 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The firewall seen from outside: what is listed gets in, the rest does not, whatever happens to nftables.service."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+
+import pytest
+
+OPEN = 8080
+CLOSED = 9100
+
+
+def knock(host, port: int) -> bool:
+    """Whether a TCP connection from this controller succeeds."""
+    with contextlib.suppress(OSError), socket.create_connection((address(host), port), timeout=1.5):
+        return True
+    return False
+
+
+def address(host) -> str:
+    return host.ansible.get_variables()["ansible_host"]
+
+
+@pytest.fixture
+def listeners(host):
+    """Servers on an open and on a closed port."""
+    for port in (OPEN, CLOSED):
+        host.run(f"systemd-run --quiet --unit=listen-{port} python3 -m http.server {port}")
+    deadline = time.monotonic() + 20
+    while not all(host.socket(f"tcp://0.0.0.0:{port}").is_listening for port in (OPEN, CLOSED)):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    yield
+    for port in (OPEN, CLOSED):
+        host.run(f"systemctl stop listen-{port}")
+
+
+def test_what_is_listed_gets_in_and_the_rest_does_not(host, listeners):
+    assert knock(host, 22)
+    assert knock(host, OPEN)
+    assert not knock(host, CLOSED)
+
+
+@pytest.mark.parametrize("verb", ["start", "restart", "reload", "stop"])
+def test_nftables_service_does_not_open_the_host(host, listeners, verb):
+    host.run("systemctl stop nftables")
+    host.run("systemctl restart lockstep-firewall")
+    if verb in ("reload", "restart", "stop"):
+        host.run("systemctl start nftables")
+    try:
+        assert host.run(f"systemctl {verb} nftables").rc == 0
+        if verb != "stop":
+            deadline = time.monotonic() + 5
+            while knock(host, CLOSED):
+                assert time.monotonic() < deadline, "the closed port stays open"
+            assert knock(host, OPEN)
+    finally:
+        host.run("systemctl stop nftables")
+        host.run("systemctl start lockstep-firewall")
+    assert not knock(host, CLOSED)
+
+
+def test_nftables_service_is_neither_enabled_nor_edited(host):
+    assert not host.service("nftables").is_enabled
+    assert not host.file("/etc/systemd/system/nftables.service").exists
+    assert host.check_output("dpkg --verify nftables") == ""
+
+
+def test_there_is_one_table_with_one_chain(host):
+    entries = json.loads(host.check_output("nft -j list ruleset"))["nftables"]
+    tables = [entry["table"]["name"] for entry in entries if "table" in entry]
+    chains = [(entry["chain"]["table"], entry["chain"]["name"]) for entry in entries if "chain" in entry]
+    assert tables.count("lockstep") == 1
+    assert [chain for chain in chains if chain[0] == "lockstep"] == [("lockstep", "input")]
+
+
+def test_the_unit_is_enabled(host):
+    unit = host.service("lockstep-firewall")
+    assert unit.is_enabled and unit.is_running
+
+
+def test_the_guard_left_no_litter(host):
+    assert host.check_output("find /var/lib/lockstep/guard /run/lockstep -mindepth 1 2>/dev/null || true") == ""
+    assert host.check_output("find /etc/systemd/system -name 'lockstep-guard*'") == ""
+    assert host.check_output("systemctl list-units --all --no-legend 'lockstep-guard*'") == ""

@@ -1,0 +1,200 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tools of an attacker on access: a host with its console, runs of a module that can be frozen or killed, fresh logins.
+
+The inventory is named by the environment variable ATTACK_INVENTORY; its hosts are up. The console goes past network and
+sshd, so it sees a host that has locked everybody out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+
+import yaml
+
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
+BED = PROJECT / "tests/testbed/bed.py"
+KEY = PROJECT / "build/bed/id_ed25519"
+PLAYBOOK = """\
+- name: Attack
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Change access
+      lockstep.gpufleet.%s: %s
+"""
+
+
+def inventory() -> pathlib.Path:
+    """Return the inventory under attack."""
+    return pathlib.Path(os.environ["ATTACK_INVENTORY"])
+
+
+def host_names() -> list[str]:
+    """Return the names of the inventory's hosts."""
+    return list(_hosts())
+
+
+def _hosts() -> dict[str, dict[str, t.Any]]:
+    content = yaml.safe_load(inventory().read_text())["all"]
+    found: dict[str, dict[str, t.Any]] = {}
+    for group in [content, *(content.get("children") or {}).values()]:
+        found.update(group.get("hosts") or {})
+    return found
+
+
+@dataclasses.dataclass
+class Host:
+    """One host of the inventory, and a scratch folder for what the attack needs on this side."""
+
+    name: str
+    scratch: pathlib.Path
+
+    @property
+    def address(self) -> str:
+        """Where its sshd listens."""
+        return _hosts()[self.name]["ansible_host"]
+
+    @property
+    def known_hosts(self) -> pathlib.Path:
+        """The pinned host keys of its network."""
+        return PROJECT / "build/bed/known_hosts.d" / self.address.split(".")[2]
+
+    def console(self, command: str, check: bool = True) -> str:
+        """Run a shell command on the host's console and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, str(BED), "exec", str(inventory()), self.name, "--", "sh", "-c", command],
+            capture_output=True, text=True, timeout=60, check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{command!r} on {self.name}: {done.stderr or done.stdout}")
+        return done.stdout.strip()
+
+    def power_cycle(self) -> None:
+        """Restart the host; returns when its sshd answers."""
+        subprocess.run(
+            [sys.executable, str(BED), "restart", str(inventory()), self.name],
+            check=True, timeout=120, capture_output=True,
+        )
+
+    def login(self, *options: str, seconds: int = 4) -> subprocess.CompletedProcess[str]:
+        """Log in afresh as ops with the key."""
+        return subprocess.run(
+            [
+                "ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.known_hosts}", "-o", f"ConnectTimeout={seconds}",
+                "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", str(KEY), *options, f"ops@{self.address}", "true",
+            ],
+            capture_output=True, text=True, timeout=60, check=False,
+        )
+
+    def lets_in(self, *options: str) -> bool:
+        """Whether a fresh login succeeds."""
+        return self.login(*options).returncode == 0
+
+    def wait_until_it_lets_in(self, seconds: float, *options: str) -> float:
+        """Wait for a fresh login to succeed; return the seconds it took, or fail."""
+        began = time.monotonic()
+        while not self.lets_in(*options):
+            assert time.monotonic() - began < seconds, f"{self.name} did not let ops in within {seconds} s"
+            time.sleep(0.3)
+        return time.monotonic() - began
+
+    def armed(self) -> bool:
+        """Whether a guard is armed now."""
+        return bool(self.console("ls /var/lib/lockstep/guard/*/armed 2>/dev/null", check=False))
+
+    def litter(self) -> str:
+        """What a guard that has ended must not leave behind."""
+        return self.console(
+            "find /var/lib/lockstep/guard /run/lockstep -mindepth 1 2>/dev/null; "
+            "find /etc/systemd/system -name 'lockstep-guard*'; "
+            "systemctl list-units --all --no-legend --plain 'lockstep-guard*'", check=False
+        )
+
+    def start(self, module: str, options: dict[str, t.Any], ssh_config: str = "", **variables: t.Any) -> Run:
+        """Start a run of one module against this host; ``ssh_config``: an ssh_config(5) used instead of the user's."""
+        playbook = self.scratch / "attack.yml"
+        playbook.write_text(PLAYBOOK % (module, json.dumps(options)))
+        arguments = f"-o UserKnownHostsFile={self.known_hosts} -o IdentitiesOnly=yes"
+        if ssh_config:
+            config = self.scratch / "ssh_config"
+            config.write_text(ssh_config)
+            arguments = f"-F {config} -o IdentitiesOnly=yes"
+        merged = {"ansible_ssh_common_args": arguments, "ansible_timeout": 3, **variables}
+        environment = dict(
+            os.environ,
+            ANSIBLE_COLLECTIONS_PATH=str(PROJECT / "build/collections"),
+            ANSIBLE_STDOUT_CALLBACK="ansible.builtin.default",
+            ANSIBLE_CALLBACK_RESULT_FORMAT="json",
+            ANSIBLE_PIPELINING="1",
+            ANSIBLE_NOCOLOR="1",
+            ANSIBLE_SSH_CONTROL_PATH_DIR=str(self.scratch / "cp"),
+        )
+        environment.pop("ANSIBLE_CONFIG", None)
+        process = subprocess.Popen(
+            [
+                str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory()), "--limit", self.name,
+                "-e", json.dumps(merged), str(playbook),
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=self.scratch,
+            start_new_session=True,
+        )
+        return Run(process, self)
+
+    def run(self, module: str, options: dict[str, t.Any], ssh_config: str = "", **variables: t.Any) -> Run:
+        """Run one module to its end."""
+        started = self.start(module, options, ssh_config, **variables)
+        started.wait()
+        return started
+
+
+@dataclasses.dataclass
+class Run:
+    """One run of ansible-playbook in its own session."""
+
+    process: subprocess.Popen[str]
+    host: Host
+    output: str = ""
+
+    def wait(self, seconds: float = 180) -> None:
+        """Wait for the end and keep the output."""
+        self.output = self.process.communicate(timeout=seconds)[0]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run failed."""
+        return self.process.returncode != 0
+
+    @property
+    def said(self) -> str:
+        """The output with white space as single blanks, for searching."""
+        return " ".join(self.output.split())
+
+    def until_armed(self, seconds: float = 40) -> None:
+        """Wait until the run has armed a guard on the host."""
+        end = time.monotonic() + seconds
+        while not self.host.armed():
+            assert self.process.poll() is None, self.process.communicate()[0]
+            assert time.monotonic() < end, "no guard was armed"
+            time.sleep(0.1)
+
+    def freeze(self) -> None:
+        """Stop every process of the run, as a closed laptop would."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen run go on."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kill every process of the run."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()

@@ -1,0 +1,196 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ways of locking oneself out with ssh_hardening: each is refused up front, or the host restores itself in time.
+
+The lock-out itself is real: this controller knows the host by its ECDSA key only, which hardening takes out of use. So
+the login works before the change, and fails after it with "Host key verification failed".
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+
+from faults.access.attack import Host
+
+WINDOW = 12
+DROPIN = "/etc/ssh/sshd_config.d/00-lockstep.conf"
+
+
+def ecdsa_only(host: Host) -> str:
+    """Return an ssh_config(5) for a controller that knows only the ECDSA key of ``host``."""
+    key = host.console("cat /etc/ssh/ssh_host_ecdsa_key.pub").split()
+    known = host.scratch / "known_hosts"
+    known.write_text(f"{host.address} {key[0]} {key[1]}\n")
+    return f"Host *\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking yes\n"
+
+
+@pytest.fixture(autouse=True)
+def soft(victim: Host) -> None:
+    """Hosts are attacked as they come, with password logins."""
+    victim.console(f"rm -f {DROPIN} && systemctl reload ssh")
+
+
+def assert_as_before(host: Host) -> None:
+    """The drop-in is gone, sshd is what it was, and no guard has left anything behind."""
+    assert not host.console(f"ls {DROPIN} 2>/dev/null", check=False)
+    assert "passwordauthentication yes" in host.console("sshd -T")
+    offered = host.login("-o", "PreferredAuthentications=none").stderr
+    assert "password" in offered, offered
+
+
+def test_an_unconfirmed_change_is_reverted_at_once_over_the_open_connection(victim):
+    run = victim.run("ssh_hardening", {"window": WINDOW}, ecdsa_only(victim))
+    assert run.failed
+    assert f"sshd of {victim.address} was changed" in run.said
+    assert "ost key verification failed" in run.said
+    assert "restored itself at once" in run.said
+    assert f"removed {DROPIN}" in run.said
+    assert "the login works again" in run.said
+    assert_as_before(victim)
+    assert victim.litter() == ""
+
+
+def test_without_any_connection_the_deadline_reverts(victim):
+    run = victim.run("ssh_hardening", {"window": WINDOW}, ecdsa_only(victim), ansible_ssh_args="-o ControlMaster=no")
+    assert run.failed
+    assert "restores itself at the end of the window" in run.said
+    assert "the login works again" in run.said
+    assert_as_before(victim)
+
+
+def test_a_killed_controller_changes_nothing_for_long(victim):
+    run = victim.start("ssh_hardening", {"window": WINDOW}, ecdsa_only(victim))
+    run.until_armed()
+    began = time.monotonic()
+    run.kill()
+    assert "passwordauthentication no" in victim.console("sshd -T")
+    while victim.armed():
+        assert time.monotonic() - began < WINDOW + 2, "the deadline has passed and nothing was restored"
+        time.sleep(0.2)
+    time.sleep(1)
+    assert_as_before(victim)
+    # The next run tells what happened, goes through, and cleans up.
+    told = victim.run("ssh_hardening", {"window": WINDOW})
+    assert not told.failed, told.output
+    assert "was not confirmed, and this host undid it" in told.said
+    assert victim.litter() == ""
+    assert "was not confirmed" not in victim.run("ssh_hardening", {"window": WINDOW}).said
+
+
+def test_a_reboot_within_the_window_restores(victim):
+    run = victim.start("ssh_hardening", {"window": 600}, ecdsa_only(victim))
+    run.until_armed()
+    run.kill()
+    assert victim.console(f"ls {DROPIN}")
+    victim.power_cycle()
+    assert_as_before(victim)
+    assert "restoring at boot" in victim.console("cat /var/lib/lockstep/guard/*/report")
+
+
+def test_a_confirmation_after_the_deadline_loses(victim):
+    run = victim.start("ssh_hardening", {"window": 10})
+    run.until_armed()
+    run.freeze()
+    time.sleep(12)
+    run.thaw()
+    run.wait()
+    assert run.failed
+    assert "too late" in run.said and f"removed {DROPIN}" in run.said
+    assert_as_before(victim)
+
+
+def test_a_timer_that_somebody_removed_is_made_up_for_by_the_next_run(victim):
+    run = victim.start("ssh_hardening", {"window": 10}, ecdsa_only(victim))
+    run.until_armed()
+    run.kill()
+    victim.console("systemctl stop 'lockstep-guard-*.timer'")
+    again = victim.run("ssh_hardening", {"window": 10}, ecdsa_only(victim))
+    assert again.failed and "undid it" in again.said
+    assert_as_before(victim)
+
+
+def test_a_login_without_a_key_is_refused_before_any_change(victim):
+    before = victim.console("find /etc/ssh -type f | sort | xargs sha256sum")
+    run = victim.run(
+        "ssh_hardening", {"window": WINDOW}, ansible_ssh_private_key_file="/nonexistent",
+        ansible_password="ops-first-contact", ansible_ssh_password_mechanism="ssh_askpass",
+    )
+    assert run.failed
+    assert "nothing was changed, because the login account would not get in with a key" in run.said
+    assert victim.console("find /etc/ssh -type f | sort | xargs sha256sum") == before
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "options", "says"),
+    [
+        ("", "", {"allow_users": ["alice"]}, "would be shut out: allow_users ['alice'] does not name ops"),
+        ("", "", {"allow_groups": ["wheel"]}, "ops is in none of allow_groups ['wheel']"),
+        ("99-late.conf", "AllowUsers nobody", {}, "99-late.conf line 1: AllowUsers nobody"),
+        ("99-late.conf", "DenyUsers ops", {}, "denyusers names ops"),
+        ("99-late.conf", "Match User ops\nAuthenticationMethods publickey,password", {}, "asks for more than a key"),
+        ("00-aaa.conf", "PasswordAuthentication yes", {}, "/etc/ssh/sshd_config.d/00-aaa.conf line 1"),
+        ("00-aaa.conf", "Match User legacy\nPasswordAuthentication yes", {}, "00-aaa.conf line 2: PasswordAuthentication yes"),
+        ("99-late.conf", "Frobnicate yes", {}, "Bad configuration option: Frobnicate"),
+        ("99-late.conf", "KexAlgorithms nosuch", {}, "broken before this run"),
+    ],
+)
+def test_what_would_lock_out_or_void_the_change_is_refused_by_name(victim, path, text, options, says):
+    file = f"/etc/ssh/sshd_config.d/{path}"
+    if path:
+        victim.console(f"printf '%s\\n' '{text}' > {file}")
+    try:
+        run = victim.run("ssh_hardening", options)
+        assert run.failed and says in run.said, run.output
+        assert not victim.console(f"ls {DROPIN} 2>/dev/null", check=False)
+    finally:
+        if path:
+            victim.console(f"rm {file}")
+
+
+def test_match_blocks_and_cloud_init_do_not_bring_passwords_back(victim):
+    late = "/etc/ssh/sshd_config.d/99-late.conf"
+    victim.console(
+        f"printf 'Match User legacy\\n PasswordAuthentication yes\\nMatch Address 10.0.0.0/8\\n KbdInteractiveAuthentication "
+        f"yes\\n PermitRootLogin yes\\n' > {late}"
+    )
+    try:
+        run = victim.run("ssh_hardening", {"window": WINDOW})
+        assert not run.failed, run.output
+        for account in ("legacy", "root", "ops"):
+            offered = victim.login("-o", "PreferredAuthentications=none", "-l", account).stderr
+            assert "(publickey)" in offered, offered
+    finally:
+        victim.console(f"rm {late}")
+
+
+def test_a_main_file_without_include_reads_us_first_and_is_given_back(victim):
+    main = "/etc/ssh/sshd_config"
+    victim.console(f"cp -a {main} /root/main && sed -i '/^Include/d' {main}")
+    try:
+        assert not victim.run("ssh_hardening", {"window": WINDOW}).failed
+        assert victim.console(f"sed -n 2p {main}") == f"Include {DROPIN}"
+        assert "passwordauthentication no" in victim.console("sshd -T")
+        assert not victim.run("ssh_hardening", {"window": WINDOW, "state": "absent"}).failed
+        assert victim.console(f"diff {main} /root/main", check=False).splitlines()[1:] == ["> Include /etc/ssh/sshd_config.d/*.conf"]
+    finally:
+        victim.console(f"mv /root/main {main}")
+
+
+def test_a_password_is_refused_on_the_wire(victim):
+    assert not victim.run("ssh_hardening", {"window": WINDOW}).failed
+    script = victim.scratch / "answer"
+    script.write_text("#!/bin/sh\necho legacy-password\n")
+    script.chmod(0o700)
+    for method in ("password", "keyboard-interactive"):
+        done = subprocess.run(
+            [
+                "setsid", "ssh", "-F", "none", "-o", f"UserKnownHostsFile={victim.known_hosts}", "-o", "NumberOfPasswordPrompts=1",
+                "-o", f"PreferredAuthentications={method}", f"legacy@{victim.address}", "true",
+            ],
+            env={"SSH_ASKPASS": str(script), "SSH_ASKPASS_REQUIRE": "force", "PATH": "/usr/bin:/bin"},
+            capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 255 and "Permission denied (publickey)" in done.stderr, done.stderr
