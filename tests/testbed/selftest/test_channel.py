@@ -150,6 +150,14 @@ def test_real_conda_installs_an_explicit_file(bed: dict[str, t.Any], base: pathl
     assert run(["bash", "-euc", shell], tmp_path).stdout.split() == [f"{prefix}/bin/python", "none"]
 
 
+def test_real_conda_solves_against_the_channel(bed: dict[str, t.Any], base: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    channel = pathlib.Path(bed["channel_path"]).as_uri()
+    command = [base / "bin/conda", "create", "--yes", "--quiet", "--prefix", tmp_path / "new", "--override-channels", "--channel", channel]
+    done = run([*command, "bed-greeter<2"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run([tmp_path / "new/bin/bed-greeter"], tmp_path).stdout == "hello from bed-greeter 1.0\n"
+
+
 def test_conda_init_changes_only_the_shell(base: pathlib.Path, tmp_path: pathlib.Path) -> None:
     done = run([base / "bin/conda", "init", "bash"], tmp_path)
     assert f"no change     {base}/etc/profile.d/conda.sh" in done.stdout, done.stdout + done.stderr
