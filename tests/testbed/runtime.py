@@ -103,13 +103,18 @@ class Podman:
     def wait_for_boot(self, container: str, seconds: float) -> str:
         """Wait until systemd in the container has finished to boot; return its state, ``running`` when all is well."""
         deadline = time.monotonic() + seconds
+        question = ("exec", container, "systemctl", "is-system-running")
         state = "no answer"
         while time.monotonic() < deadline:
-            done = self.run("exec", container, "systemctl", "is-system-running", check=False, timeout=30)
+            try:
+                # systemd itself waits for the end of the boot, once its bus is there to be asked.
+                done = self.run(*question, "--wait", check=False, timeout=deadline - time.monotonic())
+            except BedError:
+                done = self.run(*question, check=False, timeout=30)
             state = done.stdout.strip() or done.stderr.strip()
             if state in ("running", "degraded"):
                 break
-            time.sleep(0.2)
+            time.sleep(0.3)
         return state
 
 
@@ -139,8 +144,10 @@ def find_podman(image: str) -> Podman:
         if known:
             return known
         reasons = []
-        if _major_version() < _OLDEST_PODMAN:
-            raise BedError(f"the test bed needs podman {_OLDEST_PODMAN} or newer; this is {_facts()['podman']}")
+        version = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+        number = re.search(r"\d+", version)
+        if number and int(number.group()) < _OLDEST_PODMAN:
+            raise BedError(f"the test bed needs podman {_OLDEST_PODMAN} or newer; this is {version}")
         for choice, candidate in enumerate(_CANDIDATES):
             podman = _candidate(choice)
             reason = _try(podman, image)
@@ -156,21 +163,17 @@ def _candidate(choice: int) -> Podman:
     return Podman(_config(text) if text else None)
 
 
-def _major_version() -> int:
-    """Return the first number of podman's version; of a version that cannot be read, think well."""
-    found = re.search(r"\d+", _facts()["podman"])
-    return int(found.group()) if found else _OLDEST_PODMAN
-
-
 def _finding() -> pathlib.Path:
     return cache.cache_root() / "runtime" / "finding.json"
 
 
 def _facts() -> dict[str, str]:
     """Return what a finding holds for: another boot, podman or list of candidates makes it worthless."""
+    program = shutil.which("podman") or "podman"
+    seen = os.stat(program)
     return {
         "boot": pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
-        "podman": subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout.strip(),
+        "podman": f"{program} {seen.st_size} {seen.st_mtime_ns}",
         "candidates": cache.content_key(repr(_CANDIDATES)),
     }
 
