@@ -60,12 +60,14 @@ def write_atomically(
 def replace_link(path: str, target: str) -> None:
     """Make ``path`` a symbolic link to ``target`` by one rename(2): readers see the old link or the new one."""
     directory = os.path.dirname(path)
-    temporary = tempfile.mktemp(prefix="." + os.path.basename(path) + ".", dir=directory)
-    os.symlink(target, temporary)
+    # A private folder, since symlink(2) has no way to choose a free name.
+    folder = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=directory)
+    temporary = os.path.join(folder, "link")
     try:
+        os.symlink(target, temporary)
         os.rename(temporary, path)
-    except BaseException:
+    finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise
+        os.rmdir(folder)
     sync_directory(directory)

@@ -72,6 +72,12 @@ options:
     description: Further attempts for a download that failed in a way that may pass.
     type: int
     default: 3
+  _locks:
+    description: Set by the action plugin, which reads the locks on the controller. Not for users.
+    type: dict
+  _packages:
+    description: Set by the action plugin. Not for users.
+    type: path
 extends_documentation_fragment:
   - lockstep.gpufleet._attributes
 attributes:

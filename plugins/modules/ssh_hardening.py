@@ -21,6 +21,7 @@ description:
   - When nothing is to be done, it is one module call without a login and without a reload.
 extends_documentation_fragment:
   - lockstep.gpufleet._attributes
+  - lockstep.gpufleet._guarded
 attributes:
   check_mode:
     support: full

@@ -76,7 +76,8 @@ def carry_out(steps: t.Iterable[t.Any], workshop: Workshop) -> None:
         if isinstance(step, plan.Discard):
             _remove_tree(store.generation(step.generation))
         elif isinstance(step, plan.Build):
-            assert motor is not None
+            if motor is None:
+                raise AssertionError("a plan that builds was given no engine")
             _build(step, motor, workshop)
         elif isinstance(step, plan.PutHold):
             holds.write_hold(store, step.name, holds.Hold(step.lock, step.generation, _now(), workshop.who))
@@ -154,7 +155,8 @@ def _build(step: plan.Build, motor: engine.Engine, workshop: Workshop) -> None:
     """Make the generation under its final path and seal it."""
     store = workshop.store
     packages = step.wanted.packages
-    assert packages is not None and step.wanted.lock is not None
+    if packages is None or step.wanted.lock is None:
+        raise AssertionError("a plan builds without a lock")
     directory = store.generation(step.generation)
     try:
         _build_in(directory, step, packages, motor, workshop)

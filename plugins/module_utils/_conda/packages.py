@@ -75,7 +75,8 @@ class Change:
     @property
     def manager(self) -> str:
         package = self.after or self.before
-        assert package is not None
+        if package is None:
+            raise AssertionError("a difference of nothing and nothing")
         return package.manager
 
 

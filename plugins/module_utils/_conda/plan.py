@@ -186,7 +186,8 @@ def decide(wanted: Wanted, found: Environment, store: Store, engine: t.Mapping[s
 
 def identity_of(wanted: Wanted, engine: t.Mapping[str, str]) -> str:
     """Return the id of the generation that ``wanted`` asks for."""
-    assert wanted.lock is not None
+    if wanted.lock is None:
+        raise AssertionError("an environment without a lock has no generation")
     return generation_id(wanted.name, wanted.lock, wanted.options, engine)
 
 
@@ -276,7 +277,8 @@ def _decide_absent(decision: Decision, found: Environment) -> None:
 
 def _stay(decision: Decision, found: Environment) -> None:
     """The environment is held: report it, change nothing."""
-    assert found.hold is not None
+    if found.hold is None:
+        raise AssertionError("an environment without a hold is not held")
     decision.steps.clear()
     decision.held = dataclasses.asdict(found.hold)
     decision.generation, decision.after = found.active, decision.before

@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import typing as t
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 _PATH = "/usr/bin:/bin:/usr/local/bin:/usr/lib/wsl/lib:/usr/local/nvidia/bin"
 _MIB = re.compile(r"(\d+) MiB")

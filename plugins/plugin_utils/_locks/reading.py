@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -65,11 +66,9 @@ def read(path: str, cache: str | None = None) -> normal_form.NormalForm:
     name = f"{cache}/{hashlib.sha256(content).hexdigest()}-{_READERS}"
     with open(f"{name}.lock", "w", encoding="ascii") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
-        try:
-            with open(f"{name}.json", encoding="utf-8") as file:
-                return normal_form.NormalForm.from_json(file.read())
-        except FileNotFoundError:
-            form = parse(content, path)
+        with contextlib.suppress(FileNotFoundError), open(f"{name}.json", encoding="utf-8") as file:
+            return normal_form.NormalForm.from_json(file.read())
+        form = parse(content, path)
         with open(f"{name}.part", "w", encoding="utf-8") as file:
             file.write(form.to_json())
         os.rename(f"{name}.part", f"{name}.json")

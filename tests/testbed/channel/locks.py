@@ -82,7 +82,7 @@ def _conda_entry(package: dict[str, t.Any], platform: str) -> dict[str, t.Any]:
 
 
 def _pip_entry(spec: str, wheels: dict[str, pathlib.Path], platform: str) -> dict[str, t.Any]:
-    name, _, version = spec.partition("==")
+    name, version = spec.split("==", 1)
     wheel = wheels[name]
     return {
         "name": name,

@@ -102,7 +102,7 @@ def test_forks_parse_a_lock_once(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "parse", counted)
     context = multiprocessing.get_context("fork")
     arguments = (str(path), str(tmp_path / "cache"))
-    forks = [context.Process(target=reading.read, args=arguments) for _ in range(5)]
+    forks = [context.Process(target=reading.read, args=arguments) for number in range(5)]
     for fork in forks:
         fork.start()
     for fork in forks:
