@@ -294,9 +294,8 @@ def make_plan(asked: Wanted, host: Host) -> Plan:
         warnings.extend(_drift(asked, host.records, frozenset(host.stamp.get("records") or ())))
     if host.link != asked.directory:
         steps.append(Link(asked.prefix, asked.directory))
-    if not host.complete or host.link != asked.directory:
-        before = "%s\n" % host.link if host.link else None
-        diff.append(text_diff(asked.prefix, before, "%s\n" % asked.directory))
+    if steps:
+        diff.append(text_diff(asked.prefix, _describe(asked, host), asked.directory + "\n"))
     if asked.settings:
         if host.condarc is not None and not condarc.is_ours(host.condarc):
             raise Problem(
@@ -308,6 +307,17 @@ def make_plan(asked: Wanted, host: Host) -> Plan:
     if asked.hook:
         _plan_file(steps, diff, condarc.HOOK, host.hook, condarc.render_hook(asked.prefix))
     return Plan(tuple(steps), tuple(diff), tuple(warnings))
+
+
+def _describe(asked: Wanted, host: Host) -> str | None:
+    """Return what a diff shows of the active base as it is, None where there is none."""
+    if not host.link:
+        return None
+    if host.link != asked.directory or host.complete:
+        return host.link + "\n"
+    if host.missing:
+        return "%s, damaged: without %s\n" % (host.link, ", ".join(host.missing))
+    return "%s, %s\n" % (host.link, "interrupted in its installation" if host.exists else "gone")
 
 
 def _check_directory(asked: Wanted, host: Host) -> None:
