@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import tempfile
 
@@ -27,6 +28,19 @@ def sync_directory(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_filesystem(path: str) -> None:
+    """Make all that was written on the filesystem of the directory ``path`` durable, by one syncfs(2)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.syncfs(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    except AttributeError:  # a C library without it
+        os.sync()
     finally:
         os.close(descriptor)
 

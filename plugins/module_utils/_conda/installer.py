@@ -26,6 +26,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     replace_link,
     sync_directory,
+    sync_filesystem,
     write_atomically,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem
@@ -145,7 +146,7 @@ def _install(asked: bases.Wanted, uploaded: str | None, patience: Patience, lock
             raise
     finally:
         _wipe(work)
-    os.sync()  # once for all of its files; the stamp must not outlive them
+    sync_filesystem(asked.directory)  # once for all of its files; the stamp must not outlive them
     stamp = {
         "distribution": asked.distribution,
         "release": asked.release,
