@@ -131,7 +131,7 @@ def _install(asked: bases.Wanted, uploaded: str | None, patience: Patience, lock
         if asked.installer is not None:
             source = pathlib.Path(uploaded or asked.installer).as_uri()
         fetch(source, program, asked.sha256, timeout=patience.silence, retries=patience.retries, mode=0o600)
-        write_atomically(asked.begun, b"")
+        _write_mark(asked, "")
         try:
             _run(asked, program, work, patience.installer, lock)
             missing = [name for name in bases.NEEDED if not os.path.exists(os.path.join(asked.directory, name))]
@@ -153,10 +153,20 @@ def _install(asked: bases.Wanted, uploaded: str | None, patience: Patience, lock
         "sha256": asked.sha256,
         "records": sorted(bases.records_of(asked.directory)),
     }
-    write_atomically(asked.begun, (json.dumps(stamp, indent=1, sort_keys=True) + "\n").encode())
+    _write_mark(asked, json.dumps(stamp, indent=1, sort_keys=True) + "\n")
     # One rename ends the installation: at no moment are both the mark and the stamp there, or neither.
     os.rename(asked.begun, asked.stamp)
     sync_directory(asked.directory)
+    sync_directory(asked.store)
+
+
+def _write_mark(asked: bases.Wanted, content: str) -> None:
+    """Write the mark of an installation at work, in place: half of it is as good a mark, and a kill leaves no litter."""
+    with open(asked.begun, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     sync_directory(asked.store)
 
 
@@ -229,7 +239,7 @@ def _remove(asked: bases.Wanted) -> None:
         try:
             os.rename(asked.stamp, asked.begun)
         except FileNotFoundError:
-            write_atomically(asked.begun, b"")
+            _write_mark(asked, "")
         sync_directory(asked.directory)
         sync_directory(asked.store)
     _wipe(asked.directory)
