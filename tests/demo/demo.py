@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
 """make demo: three bare Debian hosts become hardened conda and Jupyter servers, over SSH, by one playbook.
@@ -9,7 +8,7 @@ from the test bed on this machine; the playbook, its roles and the inventory in 
 
 from __future__ import annotations
 
-import json
+import concurrent.futures
 import os
 import pathlib
 import shlex
@@ -26,7 +25,7 @@ PROJECT = HERE.parent.parent
 sys.path[0] = str(HERE.parent)
 
 from demo.playbook import Outcome, run_playbook  # noqa: E402
-from demo.proofs import CLOSED_PORT, Ssh, execute_cell, offered_methods, port_answers  # noqa: E402
+from demo.proofs import CLOSED_PORT, Ssh, count_packages, execute_cell, offered_methods, port_answers  # noqa: E402
 from demo.showing import DemoError, Show  # noqa: E402
 
 INVENTORY = HERE / "inventory.yml"
@@ -66,11 +65,13 @@ def run_demo(show: Show) -> None:
     bed(show, "up", str(INVENTORY))
     ssh = write_files(hosts)
 
-    by_password = [host for host in hosts if not logs_in_by_key(ssh, host)]
-    before = {host: look_at(ssh, host, address) for host, (address, _image) in hosts.items()}
+    show.working("looking at the hosts from outside")
+    keyed = on_all(hosts, lambda host, address: logs_in_by_key(ssh, host))
+    by_password = [host for host in hosts if not keyed[host]]
+    before = on_all(hosts, lambda host, address: look_at(ssh, host, address))
     show.chapter("The hosts")
     show.table(
-        ["host", "address", "system", "login as ops", "password login", f"port {CLOSED_PORT}"],
+        ["host", "address", "system", "login as ops", "a password", f"port {CLOSED_PORT}"],
         [
             [
                 host, address, image, "by password only" if host in by_password else "by key",
@@ -86,22 +87,37 @@ def run_demo(show: Show) -> None:
         again = provision(show, "The playbook, again", 2, False)
         if again.total:
             raise DemoError(f"A second run should find nothing to do, and changed {again.changed}. See {FOLDER}/provision-2.log")
-    show.done(f"changed=0 on {len(hosts)} hosts" + ("" if again else ": everything was as it should be"))
+    show.done(f"changed=0 on {len(hosts)} hosts" + ("" if again else ": they are as the inventory describes them"))
 
-    show.chapter("Does it work?")
-    rows = [prove(show, ssh, host, address, (first if not again else again)) for host, (address, _image) in hosts.items()]
+    show.chapter("Does it work?", f"cells run as {NOTEBOOK_USER}, who has no sudo; passwords are tried as {PASSWORD_USER}, who has one")
+    show.working("a cell in the kernel of each host")
+    rows = on_all(hosts, lambda host, address: prove(ssh, host, address, (again or first).kernels.get(host, [])))
+    for host, (row, lines) in rows.items():
+        for line in lines:
+            show.done(f"{host}: {line}")
 
     show.chapter("Your fleet", f"{time.monotonic() - started:.0f} s in all")
-    show.table(["host", "environment", "generation", "kernel", "SSH", "firewall"], rows)
+    show.table(["host", "environment", "generation", "kernel", "SSH", "firewall"], [row for row, _lines in rows.values()])
     show.plain()
-    show.note(f"first run {first.seconds:.1f} s" + (f", nothing to do {again.seconds:.1f} s" if again else " (nothing to do)"))
-    show.note(f"inventory and locks as a user has them: {FOLDER.relative_to(PROJECT)}/; what Ansible said: provision-*.log there")
+    if again:
+        show.note(f"From bare hosts to this: {first.seconds:.0f} s. A run with nothing to do: {again.seconds:.0f} s.")
+    else:
+        show.note(f"A run with nothing to do: {first.seconds:.0f} s.")
+    folder = FOLDER.relative_to(PROJECT)
+    show.note(f"The inventory, group_vars and locks are in {folder}/, and what Ansible said in {folder}/provision-1.log.")
     show.chapter("What to type next")
-    show.command("make shell HOST=gpu01" + " " * 19 + "# then: conda activate ai_env")
-    show.command("make demo" + " " * 31 + "# again: seconds, and nothing changes")
-    show.command(f"cd {FOLDER.relative_to(PROJECT)} && . ./activate" + " " * 14 + "# then, as on a fleet of your own:")
-    show.command(f"ansible-playbook {PLAYBOOK} --check --diff   # = drift report")
-    show.command("make demo-clean")
+    show.command("make shell HOST=gpu01", "then: conda activate ai_env")
+    show.command("make demo", "again: in seconds, and nothing changes")
+    show.command(f"cd {folder} && . ./activate", "and then, as on a fleet of your own:")
+    show.command(f"ansible-playbook {PLAYBOOK} --check --diff", "the drift report")
+    show.command("make demo-clean", "in the repository: takes the hosts down")
+
+
+def on_all(hosts: t.Mapping[str, tuple[str, str]], ask: t.Callable[[str, str], t.Any]) -> dict[str, t.Any]:
+    """Return host -> ``ask(host, address)``, asked of all hosts at the same time; the first error is raised."""
+    with concurrent.futures.ThreadPoolExecutor(len(hosts)) as pool:
+        answers = {host: pool.submit(ask, host, address) for host, (address, _image) in hosts.items()}
+        return {host: answer.result() for host, answer in answers.items()}
 
 
 def read_hosts() -> dict[str, tuple[str, str]]:
@@ -208,23 +224,24 @@ def provision(show: Show, title: str, number: int, by_password: bool) -> Outcome
     return outcome
 
 
-def prove(show: Show, ssh: Ssh, host: str, address: str, outcome: Outcome) -> list[str]:
-    """Show that a host does what it is for, and nothing else; return its row of the summary."""
-    show.working(f"{host}: a cell in the kernel, as {NOTEBOOK_USER}")
-    kernel = next((kernel for kernel in outcome.kernels.get(host, []) if kernel["environment"] == "ai_env"), None)
+def prove(ssh: Ssh, host: str, address: str, kernels: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[list[str], list[str]]:
+    """Try that a host does what it is for, and nothing else. Return its row of the summary, and what was seen."""
+    kernel = next((kernel for kernel in kernels if kernel["environment"] == "ai_env"), None)
     if kernel is None:
         raise DemoError(f"{host}: the playbook registered no kernel for ai_env.")
     answer = execute_cell(ssh, host, NOTEBOOK_USER, kernel["name"], kernel["prefix"])
-    show.done(f"{host}: {NOTEBOOK_USER} executed a cell in the kernel {kernel['name']}: Python {answer['python']}, numpy {answer['numpy']}")
     seen = look_at(ssh, host, address)
     if seen["password"] or seen["methods"] != "publickey":
         raise DemoError(f"{host}: a login by password should be refused, and ssh said: {seen['said'] or 'welcome'}")
-    show.done(f"{host}: a login by password is refused ({seen['said'].rsplit(': ', 1)[-1].rstrip('.')})")
     if seen["port"] != "silent":
         raise DemoError(f"{host}: port {CLOSED_PORT} should not answer from outside, and it is {seen['port']}.")
-    packages = len(json.loads(ssh.ask(host, f"python3 -c 'import glob, json; print(json.dumps(glob.glob(\"{kernel['prefix']}/conda-meta/*.json\")))'")))
+    packages = count_packages(ssh, host, kernel["prefix"])
     generation = pathlib.PurePath(kernel["prefix"]).parts[-3]
-    return [host, f"ai_env, {packages} packages", generation, f"{kernel['display_name']} answers", "key only", "SSH in, else silent"]
+    lines = [
+        f"a cell in the kernel {kernel['name']}: Python {answer['python']}, numpy {answer['numpy']}, in generation {generation}",
+        f"a login by password is refused: {seen['said'].rsplit(': ', 1)[-1].rstrip('.')}",
+    ]
+    return [host, f"ai_env, {packages}", generation, f"{kernel['display_name']}", "keys only", "SSH, else silent"], lines
 
 
 if __name__ == "__main__":

@@ -112,3 +112,6 @@ def _finish(task: _Task | None, show: Show) -> None:
     changed = [result for result in task.results.values() if result["status"] == "changed" and result["plan"]]
     if changed:
         show.plan(max((result["plan"] for result in changed), key=len))
+    # Hosts that warn of the same thing are one warning.
+    for words in dict.fromkeys(words for result in task.results.values() for words in result["warnings"]):
+        show.warning(words)

@@ -79,6 +79,13 @@ def execute_cell(ssh: Ssh, host: str, user: str, kernel: str, prefix: str) -> di
     return answer
 
 
+def count_packages(ssh: Ssh, host: str, prefix: str) -> str:
+    """Return how many packages the environment at ``prefix`` has, by the records that installers leave in it."""
+    conda = ssh.ask(host, f"find {prefix}/conda-meta -name '*.json' | wc -l")
+    pip = ssh.ask(host, f"grep -lx uv {prefix}/lib/python3*/site-packages/*.dist-info/INSTALLER | wc -l")
+    return f"{conda} conda + {pip} pip packages"
+
+
 def offered_methods(said: str) -> str:
     """Return the login methods in "user@host: Permission denied (publickey)."."""
     match = re.search(r"Permission denied \(([^)]*)\)", said)

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 _PLAN_LINES = 3
+# Of output that goes to a file or a log.
+_WIDTH = 120
 
 
 class DemoError(Exception):
@@ -22,6 +24,8 @@ class Show:
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
+        if not self._console.is_terminal:
+            self._console = Console(highlight=False, width=_WIDTH)
         self._status = self._console.status("")
 
     def chapter(self, title: str, words: str = "") -> None:
@@ -51,10 +55,17 @@ class Show:
         self.rest()
         self._console.print(Text(f"    {words}", "dim"))
 
-    def command(self, words: str) -> None:
+    def command(self, words: str, meaning: str = "") -> None:
         """Show a command as it could be typed."""
         self.rest()
-        self._console.print(Text.assemble(("  $ ", "dim"), (words, "cyan")), soft_wrap=True)
+        line = Text.assemble(("  $ ", "dim"), (f"{words:<62}" if meaning else words, "cyan"))
+        line.append(f"# {meaning}" if meaning else "", "dim")
+        self._console.print(line, soft_wrap=True)
+
+    def warning(self, words: str) -> None:
+        """Show what Ansible warned of."""
+        self.rest()
+        self._console.print(Text.assemble(("      ! ", "yellow"), (words, "yellow")), soft_wrap=True)
 
     def task(self, role: str, name: str, text: str, seconds: float, changed: bool, failed: bool) -> None:
         """Show one task of the playbook, on all hosts."""

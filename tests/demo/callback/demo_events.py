@@ -51,6 +51,7 @@ class CallbackModule(CallbackBase):
             host=result.host.get_name(),
             plan=[str(line) for line in value.get("plan") or []],
             kernels=value.get("kernels") or [],
+            warnings=[str(words) for words in value.get("warnings") or []],
             **facts,
         )
 
