@@ -101,9 +101,9 @@ def parse_network(text: str, where: str) -> Network:
 
 def parse_ports(text: str, where: str) -> tuple[int, int]:
     """Read ``8888`` or ``6000-6010``; raises Problem."""
-    low, dash, high = text.strip().partition("-")
-    if low.isdigit() and (high.isdigit() if dash else True):
-        first, last = int(low), int(high if dash else low)
+    found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text.strip())
+    if found:
+        first, last = int(found[1]), int(found[2] or found[1])
         if 1 <= first <= last <= 65535:
             return first, last
     raise Problem(f"{where}: '{text}' is not a port (1 to 65535) or a range such as 6000-6010")

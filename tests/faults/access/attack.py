@@ -8,6 +8,7 @@ sshd, so it sees a host that has locked everybody out.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -68,11 +69,11 @@ class Host:
         """The pinned host keys of its network."""
         return PROJECT / "build/bed/known_hosts.d" / self.address.split(".")[2]
 
-    def console(self, command: str, check: bool = True) -> str:
+    def console(self, command: str, check: bool = True, seconds: float = 90) -> str:
         """Run a shell command on the host's console and return what it prints."""
         done = subprocess.run(
             [sys.executable, str(BED), "exec", str(inventory()), self.name, "--", "sh", "-c", command],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=seconds, check=False,
         )
         if check and done.returncode:
             raise AssertionError(f"{command!r} on {self.name}: {done.stderr or done.stdout}")
@@ -178,23 +179,41 @@ class Run:
         """The output with white space as single blanks, for searching."""
         return " ".join(self.output.split())
 
-    def until_armed(self, seconds: float = 40) -> None:
-        """Wait until the run has armed a guard on the host."""
-        end = time.monotonic() + seconds
-        while not self.host.armed():
-            assert self.process.poll() is None, self.process.communicate()[0]
-            assert time.monotonic() < end, "no guard was armed"
-            time.sleep(0.1)
+    def until_armed(self, seconds: int = 60) -> None:
+        """Wait until the run has armed a guard on the host; one look in the host, so that it is quick to see it."""
+        command = f"timeout {seconds} sh -c 'until ls /var/lib/lockstep/guard/*/armed; do sleep 0.05; done' 2>/dev/null"
+        if not self.host.console(command, check=False, seconds=seconds + 30):
+            self.kill()
+            raise AssertionError(f"no guard was armed: {self.output}")
 
     def freeze(self) -> None:
         """Stop every process of the run, as a closed laptop would."""
-        os.killpg(self.process.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen run go on."""
-        os.killpg(self.process.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Kill every process of the run."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
+        """Kill every process of the run; what it has started on the host goes on there."""
+        self._signal(signal.SIGSTOP)
+        self._signal(signal.SIGKILL)
+        self.output = self.process.communicate()[0]
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to the run and all its descendants: Ansible's workers have sessions of their own."""
+        for pid in descendants(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def descendants(root: int) -> list[int]:
+    """Return ``root`` and all processes below it, parents first."""
+    parents: dict[int, int] = {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found

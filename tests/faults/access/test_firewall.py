@@ -107,7 +107,7 @@ def test_a_reboot_within_the_window_restores(victim, moved):
 
 
 def test_the_former_rules_come_back_not_none(victim, moved):
-    keep = {"window": WINDOW, "ssh_sources": [moved.first, moved.second], "rules": [{"name": "old", "ports": ["7777"]}]}
+    keep = {"ssh_sources": [moved.first, moved.second], "rules": [{"name": "old", "ports": ["7777"]}]}
     assert not victim.run("firewall", keep, moved.config).failed
     saved = victim.console("cat /etc/lockstep/firewall.nft")
     moved.flag.touch()
@@ -131,12 +131,12 @@ def test_a_confirmation_after_the_deadline_loses(victim):
 
 def test_rules_survive_a_reboot_once_confirmed(victim):
     network = victim.address.rpartition(".")[0] + ".0/24"
-    run = victim.run("firewall", {"window": WINDOW, "ssh_sources": [network]})
+    run = victim.run("firewall", {"ssh_sources": [network]})
     assert not run.failed, run.output
     before = victim.console("nft list table inet lockstep")
     victim.power_cycle()
     assert victim.console("nft list table inet lockstep") == before
-    again = victim.run("firewall", {"window": WINDOW, "ssh_sources": [network]})
+    again = victim.run("firewall", {"ssh_sources": [network]})
     assert not again.failed and "changed=0" in again.said, again.output
 
 
@@ -155,8 +155,8 @@ def test_another_firewall_is_refused(victim, sign):
 
 
 def test_removing_takes_away_only_what_is_ours(victim):
-    assert not victim.run("firewall", {"window": WINDOW}).failed
-    gone = victim.run("firewall", {"window": WINDOW, "state": "absent"})
+    assert not victim.run("firewall", {}).failed
+    gone = victim.run("firewall", {"state": "absent"})
     assert not gone.failed, gone.output
     assert_as_before(victim)
-    assert "changed=0" in victim.run("firewall", {"window": WINDOW, "state": "absent"}).said
+    assert "changed=0" in victim.run("firewall", {"state": "absent"}).said

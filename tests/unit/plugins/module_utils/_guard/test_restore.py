@@ -1,0 +1,165 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The restore program, run for real in a private directory: what it puts back, and who wins the token."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard import restore, snapshot
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A guard's directory, and a directory with things to cover."""
+    directory = tmp_path / "guard 'x'"
+    covered = tmp_path / "etc"
+    directory.mkdir()
+    covered.mkdir()
+    return directory, covered
+
+
+def arm(directory: pathlib.Path, paths: list[pathlib.Path]) -> pathlib.Path:
+    """Take a snapshot of ``paths`` and lay down the program and the token; return the program."""
+    saved = snapshot.take(snapshot.Cover(tuple(map(str, paths))), str(directory))
+    unit = directory.parent / "units" / "g.service"
+    text = restore.restore_program("g", str(directory), str(directory.parent / "marker"), saved, str(unit))
+    program = directory / "restore.sh"
+    program.write_text(text)
+    (directory / restore.ARMED).touch()
+    return program
+
+
+def run(program: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["/bin/sh", str(program)], capture_output=True, text=True, timeout=60, check=False)
+
+
+def report(program: pathlib.Path) -> list[str]:
+    return (program.parent / "report").read_text().splitlines()[1:]
+
+
+def test_files_directories_links_and_absence_come_back(place):
+    directory, covered = place
+    file, absent, folder, link = (covered / name for name in ("a file", "absent", "folder", "link"))
+    file.write_text("old\n")
+    file.chmod(0o640)
+    folder.mkdir()
+    (folder / "in").write_text("old\n")
+    link.symlink_to("old target")
+    program = arm(directory, [file, absent, folder, link])
+    file.write_text("new\n")
+    file.chmod(0o666)
+    absent.mkdir()
+    (absent / "litter").write_text("x")
+    (folder / "in").unlink()
+    (folder / "more").write_text("x")
+    link.unlink()
+    link.symlink_to("elsewhere")
+    assert run(program).returncode == 0
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("old\n", 0o640)
+    assert not absent.exists()
+    assert [entry.name for entry in folder.iterdir()] == ["in"]
+    assert os.readlink(link) == "old target"
+    assert report(program) == [f"put back {file}", f"removed {absent}", f"put back {folder}", f"put back {link}", "complete"]
+    assert (directory / restore.RESTORED).exists()
+    assert sorted(entry.name for entry in covered.iterdir()) == ["a file", "folder", "link"]
+
+
+def test_what_did_not_change_is_not_reported(place):
+    directory, covered = place
+    (covered / "file").write_text("same")
+    program = arm(directory, [covered / "file", covered / "absent"])
+    run(program)
+    assert report(program) == ["complete"]
+
+
+def test_a_file_that_became_a_directory_or_a_link_comes_back(place):
+    directory, covered = place
+    file = covered / "file"
+    file.write_text("old")
+    program = arm(directory, [file])
+    file.unlink()
+    file.symlink_to("/nonexistent")
+    assert run(program).returncode == 0
+    assert not file.is_symlink() and file.read_text() == "old"
+
+
+def test_a_confirmed_guard_restores_nothing(place):
+    directory, covered = place
+    file = covered / "file"
+    file.write_text("old")
+    program = arm(directory, [file])
+    file.write_text("new")
+    os.rename(directory / restore.ARMED, directory / restore.CONFIRMED)
+    assert run(program).returncode == 0
+    assert file.read_text() == "new"
+    assert not (directory / "report").exists()
+
+
+def test_a_restore_that_was_cut_off_goes_on(place):
+    directory, covered = place
+    file = covered / "file"
+    file.write_text("old")
+    program = arm(directory, [file])
+    file.write_text("new")
+    os.rename(directory / restore.ARMED, directory / restore.RESTORING)
+    assert run(program).returncode == 0
+    assert file.read_text() == "old"
+    assert run(program).returncode == 0
+
+
+def test_exactly_one_of_many_claims_the_token(place):
+    directory, covered = place
+    file = covered / "file"
+    file.write_text("old")
+    program = arm(directory, [file])
+    file.write_text("new")
+    processes = [subprocess.Popen(["/bin/sh", str(program)], stdout=subprocess.DEVNULL) for _number in range(8)]
+    confirmed = False
+    try:
+        os.rename(directory / restore.ARMED, directory / restore.CONFIRMED)
+        confirmed = True
+    except FileNotFoundError:
+        pass
+    for process in processes:
+        process.wait(timeout=60)
+    assert file.read_text() == ("new" if confirmed else "old")
+    assert (directory / restore.CONFIRMED).exists() == confirmed
+    assert (directory / restore.RESTORED).exists() != confirmed
+
+
+def test_one_path_that_cannot_be_put_back_does_not_keep_the_others(place):
+    directory, covered = place
+    first, second = covered / "gone" / "first", covered / "second"
+    first.parent.mkdir()
+    first.write_text("old")
+    second.write_text("old")
+    program = arm(directory, [first, second])
+    first.unlink()
+    first.parent.rmdir()
+    second.write_text("new")
+    assert run(program).returncode == 1
+    assert second.read_text() == "old"
+    assert report(program) == [f"could not put back {first}", f"put back {second}", "incomplete"]
+
+
+def test_the_unit_runs_before_all_that_reads_what_it_restores():
+    unit = restore.guard_unit("g", "/var/lib/lockstep/guard/g")
+    for line in (
+        "DefaultDependencies=no", "After=local-fs.target", "WantedBy=sysinit.target",
+        "ExecStart=/bin/sh /var/lib/lockstep/guard/g/restore.sh",
+        "ConditionPathExists=|/var/lib/lockstep/guard/g/armed",
+    ):
+        assert line in unit.splitlines()
+    before = next(line for line in unit.splitlines() if line.startswith("Before=ssh"))
+    assert {"ssh.service", "sshd.service", "ssh.socket", "nftables.service", "network-pre.target"} <= set(
+        before.partition("=")[2].split()
+    )
+
+
+def test_a_table_is_replaced_whether_or_not_it_exists():
+    assert restore.table_file("inet x", None) == "table inet x\ndelete table inet x\n"
+    assert restore.table_file("inet x", "table inet x {\n}\n").endswith("table inet x {\n}\n")
