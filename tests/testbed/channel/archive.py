@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writing of ``.conda`` archives, byte for byte the same whenever and wherever.
 
-Format: https://docs.conda.io/projects/conda-build/en/stable/resources/package-spec.html, and CEP 34 and 35 of conda/ceps.
+Format: https://docs.conda.io/projects/conda-build/en/stable/resources/package-spec.html; CEP 34 and 35 of conda/ceps.
 conda-package-streaming puts the time of day into the zip, hence this writer; reading is tested with it.
 """
 
@@ -108,14 +108,20 @@ def metadata(package: Package) -> dict[str, bytes]:
         "version": package.version,
     }
     paths = paths_json(package.members)
-    files = {"about.json": {"summary": package.summary, "license": package.license}, "index.json": index, "paths.json": paths}
+    files = {
+        "about.json": {"summary": package.summary, "license": package.license},
+        "index.json": index,
+        "paths.json": paths,
+    }
     if package.noarch:
         index["noarch"] = "python"
         noarch = {"type": "python", "entry_points": package.entry_points}
         files["link.json"] = {"noarch": noarch, "package_metadata_version": 1}
     info = {f"info/{name}": json.dumps(value, indent=1, sort_keys=True).encode() for name, value in files.items()}
     info["info/files"] = "".join(f"{path}\n" for path in sorted(package.members)).encode()
-    prefixed = [f"{e['prefix_placeholder']} {e['file_mode']} {e['_path']}\n" for e in paths["paths"] if "file_mode" in e]
+    prefixed = [
+        f"{e['prefix_placeholder']} {e['file_mode']} {e['_path']}\n" for e in paths["paths"] if "file_mode" in e
+    ]
     if prefixed:
         info["info/has_prefix"] = "".join(prefixed).encode()
     return info

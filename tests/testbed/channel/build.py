@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Builds or reuses the channel, the wheels and the locks of the bed.
 
-``build(cache)`` publishes ``channel-<key>/``, ``wheels-<key>/`` and ``locks-<key>/`` below ``<cache>/channel/``; each key is a
-digest of the recipe and of the pinned inputs, so what is there is right and is used at once.
+``build(cache)`` publishes ``channel-<key>/``, ``wheels-<key>/`` and ``locks-<key>/`` below ``<cache>/channel/``; each
+key is a digest of the recipe and of the pinned inputs, so what is there is right and is used at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ _OF_THE_LOCKS = ("locks.py", "solve_child.py")
 
 def _channel_key() -> str:
     """Return the key of the channel: everything of the recipe but what only the locks are made from."""
-    files = [f for pattern in ("*.py", "requirements.txt", "conda.txt") for f in HERE.glob(pattern) if f.name not in _OF_THE_LOCKS]
+    files = [
+        f
+        for pattern in ("*.py", "requirements.txt", "conda.txt")
+        for f in HERE.glob(pattern)
+        if f.name not in _OF_THE_LOCKS
+    ]
     return content_key(*sorted(files), HERE / "shell")
 
 
@@ -37,10 +42,14 @@ def _write_wheel(name: str, sources: dict[str, pathlib.Path], interpreter: pathl
 
 
 def _make_channel(cache: pathlib.Path, folder: pathlib.Path) -> None:
-    with tempfile.TemporaryDirectory(prefix=".work-", dir=folder) as name, concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with tempfile.TemporaryDirectory(prefix=".work-", dir=folder) as name, concurrent.futures.ThreadPoolExecutor(
+        1
+    ) as pool:
         work = pathlib.Path(name)
         fetching = pool.submit(downloads.wheels, HERE / "requirements.txt", cache)
-        debs = built(_SUBJECT, "debs", content_key(*debian_python.DEBS), functools.partial(downloads.debs, debian_python.DEBS))
+        debs = built(
+            _SUBJECT, "debs", content_key(*debian_python.DEBS), functools.partial(downloads.debs, debian_python.DEBS)
+        )
         sources = fetching.result()
         carrier = downloads.wheels(HERE / "conda.txt", cache)["conda-lock"]
         python, interpreter = debian_python.build(work, debs, [sources["pip"], sources["setuptools"]])
@@ -74,7 +83,10 @@ def _make_wheels(sources: dict[str, pathlib.Path], folder: pathlib.Path) -> None
 
 
 def build(cache: pathlib.Path) -> dict[str, t.Any]:
-    """Build or reuse everything below ``cache``. Return URLs as the fleet sees them, and the published folders as absolute paths."""
+    """Build or reuse everything below ``cache``.
+
+    Returns URLs as the fleet sees them, and the published folders as absolute paths.
+    """
     channel_key = _channel_key()
     channel = built(_SUBJECT, "channel", channel_key, functools.partial(_make_channel, cache))
 

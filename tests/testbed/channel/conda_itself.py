@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real conda 24.7.1 as a conda package.
 
-conda is not on PyPI, but conda-lock's wheel carries its source (``conda_lock/_vendor/conda``, BSD-3-Clause) under another
-module name. Here it gets its own name back, and the files outside the module that conda's own package brings:
+conda is not on PyPI, but conda-lock's wheel carries its source (``conda_lock/_vendor/conda``, BSD-3-Clause) under
+another module name. Here it gets its own name back, and the files outside the module that conda's own package brings:
 the programs, and the shell functions, for which ``shell/`` beside this file has sources.
 """
 
@@ -22,9 +22,13 @@ from .recipe import HERE, PLACEHOLDER, PYTHON
 VERSION = "24.7.1"
 _INSIDE = "conda_lock/_vendor/conda/"
 _SITE = f"lib/python{PYTHON}/site-packages"
-_NAMES = ((b"conda_lock._vendor.conda", b"conda"), (b"conda_lock.vendor.conda", b"conda"), (b'".conda_lock"', b'".conda"'))
+_NAMES = (
+    (b"conda_lock._vendor.conda", b"conda"),
+    (b"conda_lock.vendor.conda", b"conda"),
+    (b'".conda_lock"', b'".conda"'),
+)
 
-# conda's default solver (libmamba) and SAT library (pycosat) are not on PyPI as wheels; these two are conda's own alternatives.
+# conda's default solver (libmamba) and SAT library (pycosat) are not on PyPI as wheels; these are conda's alternatives.
 _SOLVER = b"# Set by the package: the solvers that are there.\nsolver: classic\nsat_solver: pycryptosat\n"
 
 _DEPENDS = [
@@ -51,8 +55,14 @@ _DEPENDS = [
 
 
 def _entry_point(module: str, extra: str) -> bytes:
-    """Return a program exactly as ``conda init`` writes it (``conda/core/initialize.py``), so that init changes nothing."""
-    lines = [f"#!{PLACEHOLDER}/bin/python", "# -*- coding: utf-8 -*-", "import sys", extra, "if __name__ == '__main__':"]
+    """Return a program exactly as ``conda init`` (``conda/core/initialize.py``) writes it, so that init keeps it."""
+    lines = [
+        f"#!{PLACEHOLDER}/bin/python",
+        "# -*- coding: utf-8 -*-",
+        "import sys",
+        extra,
+        "if __name__ == '__main__':",
+    ]
     return "\n".join([*lines, f"    from {module} import main", "    sys.exit(main())", ""]).encode()
 
 
@@ -82,7 +92,9 @@ def main():
 def _programs(shell: dict[str, bytes]) -> dict[str, Member]:
     """Return what lies outside of site-packages."""
     conda = _entry_point("conda.cli", _LEAVE_CWD_OUT)
-    exports = f"export CONDA_EXE='{PLACEHOLDER}/bin/conda'\nexport _CE_M=''\nexport _CE_CONDA=''\nexport CONDA_PYTHON_EXE='{PLACEHOLDER}/bin/python'\n\n"
+    values = {"CONDA_EXE": f"{PLACEHOLDER}/bin/conda", "_CE_M": "", "_CE_CONDA": ""}
+    values["CONDA_PYTHON_EXE"] = f"{PLACEHOLDER}/bin/python"
+    exports = "".join(f"export {name}='{value}'\n" for name, value in values.items()) + "\n"
     root = f'#!/bin/sh\n_CONDA_ROOT="{PLACEHOLDER}"\n'.encode()
     contents = {
         "bin/conda": conda,
@@ -98,7 +110,7 @@ def _programs(shell: dict[str, bytes]) -> dict[str, Member]:
 
 
 def package(wheel: pathlib.Path, interpreter: pathlib.Path) -> Package:
-    """Return the package ``conda``. ``wheel``: conda-lock's; ``interpreter``: Python 3.11 that compiles the bytecode."""
+    """Return the package ``conda``. ``wheel``: conda-lock's; ``interpreter``: Python 3.11, compiles the bytecode."""
     members: dict[str, Member] = {}
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
@@ -106,8 +118,10 @@ def package(wheel: pathlib.Path, interpreter: pathlib.Path) -> Package:
                 content = archive.read(entry)
                 for old, new in _NAMES:
                     content = content.replace(old, new)
-                members[f"{_SITE}/conda/{entry.filename[len(_INSIDE):]}"] = Member(content)
-    if f'version = "{VERSION}"'.encode() not in (version := members[f"{_SITE}/conda/_version.py"].content).replace(b"'", b'"'):
+                members[f"{_SITE}/conda/{entry.filename.removeprefix(_INSIDE)}"] = Member(content)
+    if f'version = "{VERSION}"'.encode() not in (version := members[f"{_SITE}/conda/_version.py"].content).replace(
+        b"'", b'"'
+    ):
         raise BedError(f"{wheel.name} carries another conda than {VERSION}: {version.decode()}")
     sources = HERE / "shell"
     shell = {str(file.relative_to(sources)): file.read_bytes() for file in sorted(sources.rglob("*")) if file.is_file()}
@@ -126,4 +140,6 @@ def package(wheel: pathlib.Path, interpreter: pathlib.Path) -> Package:
         members |= {str(file.relative_to(folder)): Member(file.read_bytes()) for file in folder.rglob("*.pyc")}
     members |= _programs(shell)
     summary = "OS-agnostic, system-level binary package and environment manager"
-    return Package("conda", VERSION, "py311hbed_0", "linux-64", members, _DEPENDS, license="BSD-3-Clause", summary=summary)
+    return Package(
+        "conda", VERSION, "py311hbed_0", "linux-64", members, _DEPENDS, license="BSD-3-Clause", summary=summary
+    )

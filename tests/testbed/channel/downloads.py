@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the channel is made from: PyPI's wheels, each checked against its committed hash, and Debian's packages.
 
-Downloads go through pip and apt as this machine has them configured. A file that is there with the right hash is not asked for again.
+Downloads go through pip and apt as this machine has them configured. A file that is there with the right hash is not
+asked for again.
 """
 
 from __future__ import annotations
@@ -69,18 +70,31 @@ def _pip(pins: list[Pin], folder: pathlib.Path) -> None:
     """Let pip download ``pins`` into ``folder``, as Python 3.11 on x86_64 would choose them."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
         for pin in pins:
-            file.write(f"{pin.name}=={pin.version} " + " ".join(f"--hash=sha256:{h}" for h in sorted(pin.hashes)) + "\n")
+            file.write(
+                f"{pin.name}=={pin.version} " + " ".join(f"--hash=sha256:{h}" for h in sorted(pin.hashes)) + "\n"
+            )
         file.flush()
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary=:all:",
+        ]
         command += ["--implementation=cp", "--python-version=3.11", "--abi=cp311", "--abi=abi3", "--abi=none"]
         command += [f"--platform={tag}" for tag in _TAGS] + ["--requirement", file.name, "--dest", str(folder)]
-        done = subprocess.run(command, env=clean_environment(download=True), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=clean_environment(download=True), capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise BedError(f"pip could not download from PyPI:\n{done.stdout}{done.stderr}".rstrip())
 
 
 def wheels(requirements: pathlib.Path, cache: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Return canonical name -> wheel for every pin of ``requirements``; missing ones are downloaded into ``cache/downloads``."""
+    """Return name -> wheel for every pin of ``requirements``; missing ones are downloaded into ``cache/downloads``."""
     folder = cache / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     pins = read_pins(requirements)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Indexes a channel with py-rattler: ``index_child.py`` with ``{"channel": folder}`` on standard input; answers ``null``."""
+"""Indexes a channel with py-rattler. Standard input: ``{"channel": folder}``. Standard output: ``null``."""
 
 from __future__ import annotations
 

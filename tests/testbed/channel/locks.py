@@ -97,25 +97,34 @@ def _pip_entry(spec: str, wheels: dict[str, pathlib.Path], platform: str) -> dic
     }
 
 
-def conda_lock(solved: dict[str, list[dict[str, t.Any]]], specs: list[str], pip: list[str], wheels: dict[str, pathlib.Path]) -> str:
+def conda_lock(
+    solved: dict[str, list[dict[str, t.Any]]], specs: list[str], pip: list[str], wheels: dict[str, pathlib.Path]
+) -> str:
     """Return ``conda-lock.yml``. ``solved``: platform -> packages; ``pip``: ``name==version`` of wheels."""
     entries = []
     for platform, packages in solved.items():
         entries += [_conda_entry(package, platform) for package in packages]
         entries += [_pip_entry(spec, wheels, platform) for spec in pip]
     entries.sort(key=lambda entry: (entry["manager"], entry["name"], entry["platform"]))
-    content = {p: hashlib.sha256(json.dumps([CHANNEL_URL, p, specs, pip], sort_keys=True).encode()).hexdigest() for p in solved}
+    content = {
+        p: hashlib.sha256(json.dumps([CHANNEL_URL, p, specs, pip], sort_keys=True).encode()).hexdigest() for p in solved
+    }
     metadata = {
         "content_hash": content,
         "channels": [{"url": CHANNEL_URL, "used_env_vars": []}],
         "platforms": sorted(solved),
         "sources": ["environment.yml"],
     }
-    return _HEADER + yaml.safe_dump({"version": 1, "metadata": metadata, "package": entries}, sort_keys=False, width=1000)
+    return _HEADER + yaml.safe_dump(
+        {"version": 1, "metadata": metadata, "package": entries}, sort_keys=False, width=1000
+    )
 
 
 def write(channel: pathlib.Path, wheels: dict[str, pathlib.Path], folder: pathlib.Path) -> None:
-    """Solve every environment against ``channel`` and write its files below ``folder``; ``wheels``: the pip part's, by name."""
+    """Solve every environment against ``channel`` and write its files below ``folder``.
+
+    ``wheels``: name -> wheel of the pip part.
+    """
     jobs, keys = [], []
     for name, (platforms, extra) in ENVIRONMENTS.items():
         specs, _pip = read_environment(HERE / "environments" / name / "environment.yml")

@@ -19,7 +19,7 @@ CHANNEL_URL = "http://conda.bed.test/channel"
 WHEELS_URL = "http://conda.bed.test/wheels"
 INSTALLERS_URL = "http://conda.bed.test/installers"
 
-# Every file in every package carries this time (2026-10-01T00:00:00Z, in seconds), so that equal inputs give equal bytes.
+# Every file in every package carries this time (2026-10-01T00:00:00Z, in seconds): equal inputs give equal bytes.
 TIMESTAMP = 1790812800
 
 # The prefix that is written into files at build time and replaced at install time. 255 bytes, as conda-build's own.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Solves environments with py-rattler against a channel on disk.
 
-Standard input: ``{"channel": folder, "jobs": [{"specs": [...], "platform": ..., "virtual_packages": {name: [version, build]}}]}``.
+Standard input: ``{"channel": folder, "jobs": [job, ...]}``, a job being
+``{"specs": [...], "platform": ..., "virtual_packages": {name: [version, build]}}``.
 Standard output: for each job a list of its packages, in link order.
 """
 

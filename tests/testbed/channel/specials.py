@@ -25,28 +25,40 @@ def timestamp_pyc(interpreter: pathlib.Path, work: pathlib.Path) -> Package:
 
     An installer that does not keep the times of files leaves this bytecode stale.
     """
-    source = _text(
-        '''
-        """Says whether its bytecode is used: a stale one is compiled again on every start where it cannot be written."""
+    source = _text('''
+        """Its bytecode is either used, or compiled again on every start where it cannot be written."""
 
         ANSWER = 42
-        '''
-    )
+        ''')
     file = work / "bed_timestamp_pyc.py"
     file.write_bytes(source.content)
     os.utime(file, (TIMESTAMP, TIMESTAMP))
     compiled = work / "bed_timestamp_pyc.pyc"
     code = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], dfile=sys.argv[3], doraise=True, "
     code += "invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)"
-    subprocess.run([interpreter, "-I", "-B", "-c", code, file, compiled, f"/{SITE}/{file.name}"], env=clean_environment(), check=True)
-    members = {f"{SITE}/{file.name}": source, f"{SITE}/__pycache__/bed_timestamp_pyc.cpython-311.pyc": Member(compiled.read_bytes())}
-    return Package("bed-timestamp-pyc", "1.0", "py311hbed_0", "linux-64", members, [_PYTHON], summary="Ships bytecode with a timestamp")
+    subprocess.run(
+        [interpreter, "-I", "-B", "-c", code, file, compiled, f"/{SITE}/{file.name}"],
+        env=clean_environment(),
+        check=True,
+    )
+    members = {
+        f"{SITE}/{file.name}": source,
+        f"{SITE}/__pycache__/bed_timestamp_pyc.cpython-311.pyc": Member(compiled.read_bytes()),
+    }
+    return Package(
+        "bed-timestamp-pyc",
+        "1.0",
+        "py311hbed_0",
+        "linux-64",
+        members,
+        [_PYTHON],
+        summary="Ships bytecode with a timestamp",
+    )
 
 
 def prefix_py() -> Package:
     """A module and a script that hold the prefix: both differ from the archive's files once installed."""
-    module = _text(
-        f'''
+    module = _text(f'''
         """Knows where it is installed."""
 
         PREFIX = "{PLACEHOLDER}"
@@ -55,38 +67,43 @@ def prefix_py() -> Package:
         def main() -> None:
             """Print the prefix that was written into this file at install time."""
             print(PREFIX)
-        '''
-    )
-    script = _text(
-        f"""
+        ''')
+    script = _text(f"""
         #!{PLACEHOLDER}/bin/python
         from bed_prefix_py import main
 
         main()
-        """
-    )
+        """)
     script.executable = True
     members = {f"{SITE}/bed_prefix_py.py": module, "bin/bed-prefix-py": script}
-    return Package("bed-prefix-py", "1.0", "py311hbed_0", "linux-64", members, [_PYTHON], summary="A module that is patched with the prefix")
+    return Package(
+        "bed-prefix-py",
+        "1.0",
+        "py311hbed_0",
+        "linux-64",
+        members,
+        [_PYTHON],
+        summary="A module that is patched with the prefix",
+    )
 
 
 def post_link() -> Package:
     """A package with a post-link script, which real conda runs and which leaves a trace."""
-    run = _text(
-        """
+    run = _text("""
         #!/bin/sh
         printf '%s %s\\n' "$PKG_NAME" "$PKG_VERSION" > "$PREFIX/share/bed-post-link.ran"
-        """
-    )
+        """)
     run.executable = True
-    members = {"bin/.bed-post-link-post-link.sh": run, "share/bed-post-link.txt": Member(b"A file beside which the script leaves its trace.\n")}
+    members = {
+        "bin/.bed-post-link-post-link.sh": run,
+        "share/bed-post-link.txt": Member(b"A file beside which the script leaves its trace.\n"),
+    }
     return Package("bed-post-link", "1.0", "hbed_0", "linux-64", members, summary="Has a post-link script")
 
 
 def greeter(version: str) -> Package:
     """One package in two versions: a pure one, with a console script."""
-    module = _text(
-        f'''
+    module = _text(f'''
         """Greets."""
 
         __version__ = "{version}"
@@ -95,8 +112,7 @@ def greeter(version: str) -> Package:
         def main() -> None:
             """Print a greeting with the version."""
             print("hello from bed-greeter " + __version__)
-        '''
-    )
+        ''')
     information = f"site-packages/bed_greeter-{version}.dist-info"
     members = {
         "site-packages/bed_greeter.py": module,
@@ -105,13 +121,15 @@ def greeter(version: str) -> Package:
         f"{information}/entry_points.txt": Member(b"[console_scripts]\nbed-greeter = bed_greeter:main\n"),
         f"{information}/RECORD": Member(f"bed_greeter.py,,\nbed_greeter-{version}.dist-info/RECORD,,\n".encode()),
     }
-    package = Package("bed-greeter", version, "pyhbed_0", "noarch", members, ["python >=3.9"], summary="Comes in two versions")
+    package = Package(
+        "bed-greeter", version, "pyhbed_0", "noarch", members, ["python >=3.9"], summary="Comes in two versions"
+    )
     package.noarch, package.entry_points = True, ["bed-greeter = bed_greeter:main"]
     return package
 
 
 def cuda_probe(subdir: str, build: str) -> Package:
-    """A package with a CPU and a CUDA build. The CUDA build has the higher build number, or a tie would go to the CPU one."""
+    """A package with a CPU and a CUDA build; the CUDA one has the higher build number, or a tie would go to CPU."""
     members = {"share/bed-cuda-probe.txt": Member(f"{build} build for {subdir}\n".encode())}
     package = Package("bed-cuda-probe", "1.0", "cpu_hbed_0", subdir, members, summary="Has CPU and CUDA builds")
     if build == "cuda":

@@ -24,7 +24,8 @@ from .archive import Member, Package
 from .debian_python import compile_bytecode
 from .recipe import PLACEHOLDER, PYTHON, PYTHON_VERSION
 
-# https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers on every host of the fleet
+# On every host of the fleet:
+# https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers
 MARKERS = {
     "implementation_name": "cpython",
     "implementation_version": PYTHON_VERSION,
@@ -53,8 +54,10 @@ def match_spec(requirement: Requirement) -> str:
     return f"{canonicalize_name(requirement.name)} {versions}".strip()
 
 
-def depends(name: str, wheels: dict[str, pathlib.Path], extras: tuple[str, ...] = ("",), seen: set[str] | None = None) -> set[str]:
-    """Return match specs of what wheel ``name`` needs on the fleet; the extras it asks of others are followed and inlined."""
+def depends(
+    name: str, wheels: dict[str, pathlib.Path], extras: tuple[str, ...] = ("",), seen: set[str] | None = None
+) -> set[str]:
+    """Return match specs of what wheel ``name`` needs on the fleet; extras that it asks of others are inlined."""
     seen = set() if seen is None else seen
     found: set[str] = set()
     for line in read_metadata(wheels[name]).get_all("Requires-Dist") or []:
@@ -108,7 +111,8 @@ def record(members: dict[str, Member], site: str, path: str) -> bytes:
     """Return the ``RECORD`` of an installed package (PEP 376), which lists everything but bytecode."""
     lines = []
     for member in sorted(members):
-        where = member[len(site):] if member.startswith(site) else f"../../../{member.replace('python-scripts/', 'bin/', 1)}"
+        outside = "../../../" + member.replace("python-scripts/", "bin/", 1)
+        where = member.removeprefix(site) if member.startswith(site) else outside
         digest = base64.urlsafe_b64encode(hashlib.sha256(members[member].content).digest()).rstrip(b"=").decode()
         lines.append(f"{where},sha256={digest},{len(members[member].content)}\n")
     return "".join([*lines, f"{path},,\n"]).encode()
@@ -127,7 +131,7 @@ def _bytecode(members: dict[str, Member], interpreter: pathlib.Path) -> dict[str
 
 
 def convert(name: str, wheels: dict[str, pathlib.Path], interpreter: pathlib.Path) -> Package:
-    """Return the conda package for wheel ``name`` of ``wheels``; ``interpreter``: Python 3.11 that compiles bytecode."""
+    """Return the conda package for wheel ``name`` of ``wheels``; ``interpreter``: Python 3.11, compiles bytecode."""
     wheel = wheels[name]
     _name, version, _build, tags = parse_wheel_filename(wheel.name)
     pure = all(tag.platform == "any" for tag in tags)
@@ -145,12 +149,16 @@ def convert(name: str, wheels: dict[str, pathlib.Path], interpreter: pathlib.Pat
             if re.fullmatch(r"[^/]+\.dist-info/entry_points\.txt", entry.filename):
                 scripts = entry_points(content.decode())
             members[path] = Member(content, executable)
-    info = next(path for path in members if re.fullmatch(re.escape(site) + r"[^/]+\.dist-info/METADATA", path)).rpartition("/")[0]
+    info = next(
+        path for path in members if re.fullmatch(re.escape(site) + r"[^/]+\.dist-info/METADATA", path)
+    ).rpartition("/")[0]
     del members[f"{info}/RECORD"]
     members[f"{info}/INSTALLER"] = Member(b"conda\n")
     if not pure:
-        members |= {f"bin/{script_name}": Member(script(target), executable=True) for script_name, target in scripts.items()}
-    members[f"{info}/RECORD"] = Member(record(members, site, f"{info[len(site):]}/RECORD"))
+        members |= {
+            f"bin/{script_name}": Member(script(target), executable=True) for script_name, target in scripts.items()
+        }
+    members[f"{info}/RECORD"] = Member(record(members, site, f"{info.removeprefix(site)}/RECORD"))
     if not pure:
         members |= _bytecode(members, interpreter)
     metadata = read_metadata(wheel)
@@ -161,7 +169,10 @@ def convert(name: str, wheels: dict[str, pathlib.Path], interpreter: pathlib.Pat
         build="pyhbed_0" if pure else "py311hbed_0",
         subdir="noarch" if pure else "linux-64",
         members=members,
-        depends=[*depends(name, wheels), *([f"python {python}".strip()] if pure else [f"python >={PYTHON},<3.12.0a0", "__glibc >=2.28"])],
+        depends=[
+            *depends(name, wheels),
+            *([f"python {python}".strip()] if pure else [f"python >={PYTHON},<3.12.0a0", "__glibc >=2.28"]),
+        ],
         noarch=pure,
         entry_points=[f"{script_name} = {target}" for script_name, target in sorted(scripts.items())] if pure else [],
         license=(metadata.get("License-Expression") or metadata.get("License") or "unknown").splitlines()[0][:60],

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Builds or reuses Miniconda-style installers: two releases, so that a change of the base can be tested.
 
-An installer is a POSIX shell script with a tar archive behind it. The archive holds conda's packages as a package cache, the
-explicit list of what to install, and a Python with conda that does the installing.
+An installer is a POSIX shell script with a tar archive behind it. The archive holds conda's packages as a package
+cache, the explicit list of what to install, and a Python with conda that does the installing.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def script(template: str, tag: str, payload: bytes, needed_kb: int) -> bytes:
 
 
 def _make(channel: pathlib.Path, folder: pathlib.Path) -> None:
-    jobs = [{"specs": _BASE + extra, "platform": "linux-64", "virtual_packages": locks.HOST} for extra in RELEASES.values()]
+    jobs = [
+        {"specs": _BASE + extra, "platform": "linux-64", "virtual_packages": locks.HOST} for extra in RELEASES.values()
+    ]
     solved = rattler_call.call("solve_child.py", {"channel": str(channel), "jobs": jobs})
     first = [channel / p["subdir"] / p["file_name"] for p in solved[0] if p["name"] not in _PACKAGES_NOT_FOR_BOOT]
     boot = _boot(first)
@@ -125,7 +127,12 @@ def build(cache: pathlib.Path, channel: dict[str, t.Any]) -> dict[str, t.Any]:
     ``cache``: the bed's cache directory, below which ``testbed.cache`` puts everything.
     """
     source = pathlib.Path(channel["channel_path"])
-    recipe = [HERE / "build.py", HERE / "header.sh", pathlib.Path(locks.__file__), pathlib.Path(locks.__file__).with_name("solve_child.py")]
+    recipe = [
+        HERE / "build.py",
+        HERE / "header.sh",
+        pathlib.Path(locks.__file__),
+        pathlib.Path(locks.__file__).with_name("solve_child.py"),
+    ]
     folder = built("installer", "installers", content_key(*recipe, source.name), functools.partial(_make, source))
     release, following = RELEASES
     return {

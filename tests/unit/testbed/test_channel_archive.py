@@ -69,7 +69,15 @@ def test_paths_say_how_to_replace_the_prefix() -> None:
 
 
 def test_pure_packages_tell_the_installer_their_scripts(tmp_path: pathlib.Path) -> None:
-    package = Package("pure", "2", "py_0", "noarch", {"site-packages/pure.py": Member(b"")}, noarch=True, entry_points=["pure = pure:main"])
+    package = Package(
+        "pure",
+        "2",
+        "py_0",
+        "noarch",
+        {"site-packages/pure.py": Member(b"")},
+        noarch=True,
+        entry_points=["pure = pure:main"],
+    )
     found = read(write(package, tmp_path))
     index, link = json.loads(found["info/index.json"][1]), json.loads(found["info/link.json"][1])
     assert (index["noarch"], index["arch"], index["platform"]) == ("python", None, None)

@@ -36,7 +36,9 @@ def test_explicit_keeps_link_order(hash_name: str, length: int) -> None:
 
 
 def test_conda_lock_is_sorted_and_keeps_hashes_as_text() -> None:
-    lock = yaml.safe_load(locks.conda_lock({"linux-64": PACKAGES, "linux-aarch64": PACKAGES[:1]}, ["alpha==1.0"], [], {}))
+    lock = yaml.safe_load(
+        locks.conda_lock({"linux-64": PACKAGES, "linux-aarch64": PACKAGES[:1]}, ["alpha==1.0"], [], {})
+    )
     assert lock["version"] == 1
     assert lock["metadata"]["platforms"] == ["linux-64", "linux-aarch64"]
     assert set(lock["metadata"]["content_hash"]) == {"linux-64", "linux-aarch64"}
@@ -52,7 +54,9 @@ def test_conda_lock_is_sorted_and_keeps_hashes_as_text() -> None:
 @pytest.mark.parametrize("name", sorted(locks.ENVIRONMENTS))
 def test_environments_pin_what_is_in_the_channel(name: str) -> None:
     specs, pip = locks.read_environment(HERE / "environments" / name / "environment.yml")
-    there = {f"{pin.name}=={pin.version}" for pin in downloads.read_pins(HERE / "requirements.txt")} | {f"python=={PYTHON_VERSION}"}
+    there = {f"{pin.name}=={pin.version}" for pin in downloads.read_pins(HERE / "requirements.txt")} | {
+        f"python=={PYTHON_VERSION}"
+    }
     assert {spec for spec in specs if not spec.startswith("bed-")} <= there
     assert set(pip) <= {f"{pin.name}=={pin.version}" for pin in downloads.read_pins(HERE / "wheels.txt")}
 

@@ -30,7 +30,8 @@ def test_the_binary_keeps_its_length() -> None:
 
 
 def test_ensurepip_gets_the_bundled_versions() -> None:
-    text = '_SETUPTOOLS_VERSION = "65.5.0"\n_PIP_VERSION = "22.3.1"\n\ndef f():\n    _ensurepip_is_disabled_in_debian_for_system()\n'
+    text = '_SETUPTOOLS_VERSION = "65.5.0"\n_PIP_VERSION = "22.3.1"\n\n'
+    text += "def f():\n    _ensurepip_is_disabled_in_debian_for_system()\n"
     new = debian_python.undo_ensurepip(text, {"pip": "26.3", "setuptools": "84.0"})
     assert new == '_SETUPTOOLS_VERSION = "84.0"\n_PIP_VERSION = "26.3"\n\ndef f():\n    pass\n'
 

@@ -20,7 +20,8 @@ def wheel(folder: pathlib.Path, name: str, requires: str = "", files: dict[str, 
     information = f"{name}-1.0.dist-info"
     contents = {
         f"{name}.py": "",
-        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Python: >=3.9, <4\n{requires}",
+        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Python: >=3.9, <4\n"
+        + requires,
         f"{information}/RECORD": "",
     }
     with zipfile.ZipFile(file, "w") as archive:
@@ -81,7 +82,9 @@ def test_place(path: str, pure: bool, goal: str) -> None:
 
 
 def test_entry_points_keep_their_case_and_lose_their_extras() -> None:
-    text = "[console_scripts]\nRun-It = pkg.cli : main [extra]\n\n[gui_scripts]\nshow=pkg:Gui.start\n\n[other]\nx = y:z\n"
+    text = (
+        "[console_scripts]\nRun-It = pkg.cli : main [extra]\n\n[gui_scripts]\nshow=pkg:Gui.start\n\n[other]\nx = y:z\n"
+    )
     assert wheels.entry_points(text) == {"Run-It": "pkg.cli:main", "show": "pkg:Gui.start"}
     assert wheels.entry_points("[other]\nx = y:z\n") == {}
 
@@ -111,7 +114,9 @@ def test_a_pure_wheel_becomes_a_noarch_package(tmp_path: pathlib.Path) -> None:
 
 def test_pins_are_read_with_every_hash(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "r.txt"
-    file.write_text(f"# comment\nfoo.bar==1.2 \\\n    --hash=sha256:{'a' * 64} \\\n    --hash=sha256:{'b' * 64}\n    # via x\n")
+    file.write_text(
+        f"# comment\nfoo.bar==1.2 \\\n    --hash=sha256:{'a' * 64} \\\n    --hash=sha256:{'b' * 64}\n    # via x\n"
+    )
     assert downloads.read_pins(file) == [downloads.Pin("foo-bar", "1.2", frozenset({"a" * 64, "b" * 64}))]
 
 
