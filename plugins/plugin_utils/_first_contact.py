@@ -102,12 +102,12 @@ def _public_keys(configuration: t.Iterable[tuple[str, str]]) -> set[str]:
         if name == "identityagent" and value not in ("none", "SSH_AUTH_SOCK"):
             agent = os.path.expanduser(value)
         if name == "identityfile":
-            path = os.path.expanduser(value)
-            if os.path.exists(path):
-                texts.append(_said(["ssh-keygen", "-y", "-P", "", "-f", path]))
-            public = pathlib.Path(path + ".pub")
-            if not texts or not texts[-1]:
-                texts.append(public.read_text(errors="replace") if public.is_file() else "")
+            private = pathlib.Path(value).expanduser()
+            public = pathlib.Path(str(private) + ".pub")
+            said = _said(["ssh-keygen", "-y", "-P", "", "-f", str(private)]) if private.is_file() else ""
+            if not said and public.is_file():
+                said = public.read_text(errors="replace")
+            texts.append(said)
     if agent:
         texts.append(_said(["ssh-add", "-L"], SSH_AUTH_SOCK=agent))
     lines = (line for text in texts for line in text.splitlines())
