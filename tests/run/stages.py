@@ -68,22 +68,9 @@ def define_stages() -> list[Stage]:
         Stage("changelog", (python, "tests/run/changelog.py"), "lint"),
         Stage("shell", ("sh", "-c", "git ls-files -z '*.sh' .ci/run | xargs -0 -n 1 sh -n"), "lint"),
     ]
-    stages.append(
-        Stage(
-            "artifact",
-            (python, "-m", "pytest", "-q", "--color=no", "tests/artifact"),
-            after=("bed",),
-            inventory=PROJECT / "tests" / "artifact" / "inventory" / "hosts.yml",
-        )
-    )
-    stages.append(
-        Stage(
-            "bed-hosts",
-            (python, "-m", "pytest", "-q", "--color=no", "tests/testbed/selftest"),
-            after=("bed",),
-            inventory=PROJECT / "tests" / "testbed" / "selftest" / "inventory" / "hosts.yml",
-        )
-    )
+    for name, folder in (("artifact", "tests/artifact"), ("bed-hosts", "tests/testbed/selftest")):
+        inventory = PROJECT / folder / "inventory" / "hosts.yml"
+        stages.append(Stage(name, (python, "-m", "pytest", "-q", "--color=no", folder), after=("bed",), inventory=inventory))
     for scenario in sorted(PROJECT.glob("molecule/*/molecule.yml"), key=lambda path: path.parent.name != "fleet"):
         name = scenario.parent.name
         stages.append(
