@@ -27,19 +27,16 @@ class ActionModule(ActionBase):
         name = "%s-%s" % (args.get("distribution") or "Miniconda3", args.get("release"))
         args["known_sha256"] = INSTALLERS.get(name)
         args["uploaded"] = None
-        path = None
-        if args.get("installer") and args.get("state", "present") == "present":
-            path, places = self._find(str(args["installer"]), task_vars or {})
-            if path is None:
-                return {
-                    "failed": True,
-                    "changed": False,
-                    "msg": "There is no installer %s. It was looked for in: %s."
-                    % (args["installer"], ", ".join(places)),
-                }
         result = self._call(args, task_vars)
-        if path is None or result.get("failed") or not result.pop("lacks_installer", False):
+        if result.get("failed") or not result.pop("lacks_installer", False):
             return result
+        path, places = self._find(str(args["installer"]), task_vars or {})
+        if path is None:
+            return {
+                "failed": True,
+                "changed": False,
+                "msg": "There is no installer %s. It was looked for in: %s." % (args["installer"], ", ".join(places)),
+            }
         problem = _differs(path, result["sha256"])
         if problem is not None:
             return {"failed": True, "changed": False, "msg": problem}
