@@ -72,7 +72,7 @@ def prove(action: ActionBase, login: t.Mapping[str, t.Any], keys: t.Iterable[str
             "be in the agent." % login["name"]
         )
     return (
-        "The keys of %s are in place and nothing was taken away, but the proof failed: %s. %s"
+        "The keys of %s are in place, but the proof that they open the door failed: %s. %s"
         % (login["name"], proof.reason.rstrip("."), hint)
     )
 
