@@ -29,8 +29,10 @@ def test_the_configuration_in_force_is_key_only(host, user):
 def test_the_running_sshd_offers_keys_only(host):
     address = host.ansible.get_variables()["ansible_host"]
     done = subprocess.run(
-        ["ssh", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes",
-         "-o", "PreferredAuthentications=none", f"legacy@{address}", "true"],
+        [
+            "ssh", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "BatchMode=yes", "-o", "PreferredAuthentications=none", f"legacy@{address}", "true",
+        ],
         capture_output=True, text=True, timeout=30, check=False,
     )
     assert "Permission denied (publickey)" in done.stderr

@@ -230,7 +230,7 @@ def apply(
             host.load(state.nft, transaction(wanted))
         except Problem as problem:
             raise Problem(f"{problem}. Nothing was changed.") from problem
-    return {"_guard": identifier, "_window": module.params["window"]}
+    return {"_guard": identifier}
 
 
 def keep(module: AnsibleModule) -> None:

@@ -207,7 +207,7 @@ def apply(
             raise Problem(f"{error}. The host has restored itself: {'; '.join(report)}") from error
         hardening.write(hardening.Change(state.files.main, state.files.ours), state)
         raise Problem(f"{error}. The former files are back.") from error
-    return {"_guard": identifier, "_window": module.params["window"]}
+    return {"_guard": identifier}
 
 
 if __name__ == "__main__":

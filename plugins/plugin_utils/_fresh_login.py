@@ -58,7 +58,7 @@ def fresh_login(
 
     ``action``: the running action plugin; its connection's resolved options, its become plugin and its become password
     are used. Its password is not. ``become``: after the login also become the task's other user, where it has one.
-    ``user``: another account than the task's. ``timeout``: seconds for the connection to be set up; default as the task.
+    ``user``: another account than the task's. ``timeout``: seconds for the connection to be set up; as the task's.
     Never raises for a login that fails: the result says why. Connections other than ``ssh`` give a result that is
     not applicable.
     """

@@ -83,10 +83,12 @@ class GuardedAction(ActionBase):
                 "Install a key for it (accounts, authorized_key), and check that this controller has it.",
             }
         began = time.monotonic()
-        applied = self._call(variables)
-        if applied.get("failed") or applied.get("unreachable"):
+        window = int(plan.get("_window", 60))
+        applied = self._reach(variables)
+        if applied is None:
+            return self._cut_off(plan, began + window)
+        if applied.get("failed"):
             return applied
-        window = int(applied.get("_window", 60))
         identifier = applied.get("_guard")
         if not proof.applicable:
             confirmed = self._call(variables, _phase="confirm", _guard=identifier, _confirmed_by="probe")
@@ -114,7 +116,8 @@ class GuardedAction(ActionBase):
             if confirmed is not None:
                 return confirmed
             if time.monotonic() > end:
-                return {"failed": True, "msg": "the confirmation could not be sent in time; the host has restored itself"}
+                text = "the confirmation could not be sent in time; the host has restored itself"
+                return {"failed": True, "changed": False, "msg": text, "guard_report": []}
             time.sleep(1)
 
     def _reach(self, variables: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any] | None:
@@ -125,11 +128,28 @@ class GuardedAction(ActionBase):
             return None
         return None if answer.get("unreachable") else answer
 
+    def _cut_off(self, plan: dict[str, t.Any], deadline: float) -> dict[str, t.Any]:
+        """The connection was lost in the middle of the change: wait for the host to restore itself, and say so."""
+        host = self._play_context.remote_addr
+        time.sleep(max(0.0, deadline - time.monotonic()))
+        back = self._log_in_until(deadline + _GRACE)
+        after = "the login works again" if back.ok else f"but the login still fails: {back.reason}"
+        return {
+            "failed": True,
+            "changed": False,
+            "login_after_revert": back.ok,
+            "msg": f"the connection was lost while {self.subject} of {host} was being changed "
+            f"({'; '.join(plan.get('plan', []))}). Unless guard is false, the host has restored itself by now, at the "
+            f"end of the window; {after}. {self.advice}",
+        }
+
     @staticmethod
     def _conclude(applied: dict[str, t.Any], confirmed: dict[str, t.Any]) -> dict[str, t.Any]:
         result = {name: value for name, value in applied.items() if name != "diff"}
         if confirmed.get("failed"):
-            result.update(failed=True, msg=confirmed.get("msg"), exception=confirmed.get("exception"))
+            result.update(failed=True, msg=confirmed.get("msg"))
+            if "guard_report" in confirmed:
+                result.update(changed=False, reverted=True)
         else:
             result.update({name: value for name, value in confirmed.items() if name not in ("changed", "invocation")})
         return result
@@ -173,7 +193,8 @@ class GuardedAction(ActionBase):
 
 def _without_internals(result: dict[str, t.Any]) -> dict[str, t.Any]:
     """Drop what the two halves said to each other, and the arguments that were not the user's."""
-    cleaned = {name: value for name, value in result.items() if not (name.startswith("_") and not name.startswith("_ansible"))}
+    kept = [name for name in result if not name.startswith("_") or name.startswith("_ansible")]
+    cleaned = {name: result[name] for name in kept}
     arguments = cleaned.get("invocation", {}).get("module_args")
     if isinstance(arguments, dict):
         cleaned["invocation"] = {

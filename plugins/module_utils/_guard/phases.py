@@ -67,12 +67,13 @@ def check_window(window: int) -> None:
 def settle_earlier(module: AnsibleModule) -> dict[str, t.Any]:
     """Wait for the end of an earlier, unconfirmed change, and tell what this host undid by itself.
 
-    Returns a fact for the action, which has the record removed once the user has read it outside check mode.
+    Returns facts for the action: the window, and whether there is a record of a restore, which the action has removed
+    once the user has read it outside check mode.
     """
     told = guards.settle()
     for sentence in told:
         module.warn(sentence)
-    return {"_told": True} if told else {}
+    return {"_window": module.params["window"], "_told": bool(told)}
 
 
 def arm_unless_off(module: AnsibleModule, purpose: str, cover: Cover) -> str | None:

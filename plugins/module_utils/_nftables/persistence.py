@@ -5,9 +5,9 @@
 
 This module util is private to the collection. Pure texts, and the list of what has to be where.
 
-Debian's nftables.service begins with ``flush ruleset``. It is neither enabled nor edited; but where somebody runs it, ours
-comes after it, and again whenever it is restarted or reloaded (part of it) or started (a second unit that it wants, because
-systemd does not start again what is active).
+Debian's nftables.service begins with ``flush ruleset``. It is neither enabled nor edited; but where somebody runs it,
+ours comes after it, and again whenever it is restarted or reloaded (part of it) or started (a second unit that it
+wants, because systemd does not start again what is active).
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ def refuse_lockout(wanted: Wanted, connection: PresentConnection | None) -> None
     if connection is None:
         if not wanted.ssh.sources:
             raise Problem(
-                "this run is not over SSH, so no fresh login can confirm the rules: name the addresses that may use SSH "
-                "in ssh_sources"
+                "this run is not over SSH, so no fresh login can confirm the rules: name the addresses that may use "
+                "SSH in ssh_sources"
             )
         return
     if not admits((wanted.ssh, *wanted.services), connection.client, connection.server_port):
@@ -110,9 +110,8 @@ def _rule_steps(before: list[str], after: list[str], removing: bool) -> list[Ste
         return [Step("unload", f"remove the nftables table {TABLE}")]
     if not before:
         return [Step("load", f"load the nftables table {TABLE}")]
-    changes = [
-        line for line in difflib.unified_diff(before, after, n=0, lineterm="") if not line.startswith(("+++", "---", "@@"))
-    ]
+    lines = difflib.unified_diff(before, after, n=0, lineterm="")
+    changes = [line for line in lines if not line.startswith(("+++", "---", "@@"))]
     return [Step("load", f"{'add' if line[0] == '+' else 'remove'} rule: {line[1:].strip()}") for line in changes]
 
 

@@ -197,7 +197,7 @@ _ICMPV6 = (
 
 
 def input_chain(ssh: Service, services: t.Iterable[Service], trusted: t.Iterable[str]) -> Chain:
-    """Return our one chain: what every host needs, trusted interfaces, SSH, the user's services; the rest is dropped."""
+    """Return our one chain: what every host needs, trusted interfaces, SSH, the user's services; then drop."""
     rules = [
         Rule((Match("ct state", ("established", "related")),), "accept", "answers"),
         Rule((Match("iifname", ("lo",)),), "accept", "this host itself"),

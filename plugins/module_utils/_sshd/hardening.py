@@ -209,7 +209,7 @@ def check_effect(
 def check_login(
     user: str, groups: frozenset[str], values: dict[str, tuple[str, ...]], lines: list[effective.ConfigLine]
 ) -> None:
-    """Raise Problem where a reload would shut out the login account: others' files may hold what sshd has not read yet."""
+    """Raise Problem where a reload would shut out the login account: sshd may not have read all files of others yet."""
     reason = effective.login_refused(user, groups, values)
     if reason:
         keyword = reason.split()[0]

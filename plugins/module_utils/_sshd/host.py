@@ -56,7 +56,7 @@ def read_files() -> Files:
     try:
         main = _text(dropin.MAIN)
     except FileNotFoundError:
-        raise Problem(f"{dropin.MAIN} does not exist; sshd of this host is not set up the way this module knows") from None
+        raise Problem(f"{dropin.MAIN} does not exist; sshd is not set up the way this module knows") from None
     others = {}
     ours = None
     for path in sorted(glob.glob(dropin.DIRECTORY + "/*.conf")):

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tools of an attacker on access: a host with its console, runs of a module that can be frozen or killed, fresh logins.
 
-The inventory is named by the environment variable ATTACK_INVENTORY; its hosts are up. The console goes past network and
-sshd, so it sees a host that has locked everybody out.
+The inventory is named by the environment variable ATTACK_INVENTORY (ATTACK_HOSTS narrows it); its hosts are up. The
+console goes past network and sshd, so it sees a host that has locked everybody out.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def inventory() -> pathlib.Path:
 
 
 def host_names() -> list[str]:
-    """Return the names of the inventory's hosts."""
-    return list(_hosts())
+    """Return the names of the hosts under attack: those in ATTACK_HOSTS, by default all of the inventory."""
+    return os.environ.get("ATTACK_HOSTS", "").split() or list(_hosts())
 
 
 def _hosts() -> dict[str, dict[str, t.Any]]:
@@ -91,7 +91,8 @@ class Host:
         return subprocess.run(
             [
                 "ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.known_hosts}", "-o", f"ConnectTimeout={seconds}",
-                "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", str(KEY), *options, f"ops@{self.address}", "true",
+                "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", str(KEY), *options,
+                f"ops@{self.address}", "true",
             ],
             capture_output=True, text=True, timeout=60, check=False,
         )
@@ -112,6 +113,14 @@ class Host:
         """Whether a guard is armed now."""
         return bool(self.console("ls /var/lib/lockstep/guard/*/armed 2>/dev/null", check=False))
 
+    def until_restored(self, seconds: int) -> None:
+        """Wait until the host has restored itself and sshd has read its files again; one look in the host."""
+        self.console(
+            f"timeout {seconds} sh -c 'until ls /var/lib/lockstep/guard/*/restored; do sleep 0.1; done' 2>/dev/null; "
+            "sleep 1; ls /var/lib/lockstep/guard/*/restored",
+            seconds=seconds + 30,
+        )
+
     def litter(self) -> str:
         """What a guard that has ended must not leave behind."""
         return self.console(
@@ -120,7 +129,9 @@ class Host:
             "systemctl list-units --all --no-legend --plain 'lockstep-guard*'", check=False
         )
 
-    def start(self, module: str, options: dict[str, t.Any], ssh_config: str = "", **variables: t.Any) -> Run:
+    def start(
+        self, module: str, options: dict[str, t.Any], ssh_config: str = "", verbose: bool = False, **variables: t.Any
+    ) -> Run:
         """Start a run of one module against this host; ``ssh_config``: an ssh_config(5) used instead of the user's."""
         playbook = self.scratch / "attack.yml"
         playbook.write_text(PLAYBOOK % (module, json.dumps(options)))
@@ -137,13 +148,15 @@ class Host:
             ANSIBLE_CALLBACK_RESULT_FORMAT="json",
             ANSIBLE_PIPELINING="1",
             ANSIBLE_NOCOLOR="1",
+            ANSIBLE_CONNECTION_PLUGINS=str(PROJECT / "tests/faults/access/connection_plugins"),
             ANSIBLE_SSH_CONTROL_PATH_DIR=str(self.scratch / "cp"),
         )
         environment.pop("ANSIBLE_CONFIG", None)
         process = subprocess.Popen(
             [
-                str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory()), "--limit", self.name,
-                "-e", json.dumps(merged), str(playbook),
+                str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory()),
+                "--limit", self.name,
+                "-e", json.dumps(merged), str(playbook), *(["-v"] if verbose else []),
             ],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=self.scratch,
             start_new_session=True,

@@ -18,25 +18,26 @@ import pytest
 
 from faults.access.attack import Host
 
-WINDOW = 12
+WINDOW = 10
 
 
 @pytest.fixture(autouse=True)
 def open_host(victim: Host) -> None:
     """Hosts are attacked without our table, and with a table of somebody else."""
     victim.console(
-        "systemctl stop lockstep-firewall 2>/dev/null; rm -rf /etc/lockstep /etc/systemd/system/*.wants/lockstep-firewall*"
-        " /etc/systemd/system/lockstep-firewall*; systemctl daemon-reload; nft flush ruleset"
+        "systemctl stop lockstep-firewall 2>/dev/null; cd /etc/systemd/system; "
+        "rm -rf /etc/lockstep *.wants/lockstep-firewall* lockstep-firewall*; systemctl daemon-reload; nft flush ruleset; "
+        "nft add table ip others; nft add chain ip others post '{ type nat hook postrouting priority 100; }'"
     )
-    victim.console("printf 'table ip others {\\n chain post {\\n type nat hook postrouting priority 100;\\n }\\n}\\n' | nft -f -")
 
 
 @pytest.fixture
 def moved(victim: Host):
-    """A second address of this controller in the host's network, and an ssh_config that takes it up while a file exists."""
+    """A second address of this controller in the host's network, and an ssh_config that takes it up on demand."""
     network = victim.address.rpartition(".")[0]
     first, second = f"{network}.1", f"{network}.250"
-    routes = json.loads(subprocess.run(["ip", "-j", "route", "get", victim.address], capture_output=True, check=True).stdout)
+    found = subprocess.run(["ip", "-j", "route", "get", victim.address], capture_output=True, check=True)
+    routes = json.loads(found.stdout)
     subprocess.run(["ip", "address", "replace", f"{second}/24", "dev", routes[0]["dev"]], check=True)
     flag = victim.scratch / "moved"
     config = (
@@ -148,7 +149,8 @@ def test_another_firewall_is_refused(victim, sign):
         victim.console("systemd-run --unit=firewalld sleep 600")
     try:
         run = victim.run("firewall", {"ssh_sources": []})
-        assert run.failed and f"another firewall is active on this host, so nothing was changed: {sign}" in run.said, run.output
+        assert run.failed, run.output
+        assert f"another firewall is active on this host, so nothing was changed: {sign}" in run.said, run.output
         assert_as_before(victim)
     finally:
         victim.console("rm -rf /etc/ufw; systemctl stop firewalld 2>/dev/null", check=False)
@@ -160,3 +162,10 @@ def test_removing_takes_away_only_what_is_ours(victim):
     assert not gone.failed, gone.output
     assert_as_before(victim)
     assert "changed=0" in victim.run("firewall", {"state": "absent"}).said
+
+
+def test_a_connection_that_is_not_ssh_confirms_by_a_probe(victim):
+    run = victim.run("firewall", {"ssh_sources": [victim.address + "/32", victim.address.rpartition(".")[0] + ".1"]},
+                     ansible_connection="elsewhere", verbose=True)
+    assert not run.failed and '"confirmed_by": "probe"' in run.said, run.output
+    assert victim.litter() == ""

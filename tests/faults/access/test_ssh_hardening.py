@@ -15,7 +15,7 @@ import pytest
 
 from faults.access.attack import Host
 
-WINDOW = 12
+WINDOW = 10
 DROPIN = "/etc/ssh/sshd_config.d/00-lockstep.conf"
 
 
@@ -67,10 +67,8 @@ def test_a_killed_controller_changes_nothing_for_long(victim):
     began = time.monotonic()
     run.kill()
     assert "passwordauthentication no" in victim.console("sshd -T")
-    while victim.armed():
-        assert time.monotonic() - began < WINDOW + 2, "the deadline has passed and nothing was restored"
-        time.sleep(0.2)
-    time.sleep(1)
+    victim.until_restored(WINDOW + 10)
+    assert time.monotonic() - began < WINDOW + 12
     assert_as_before(victim)
     # The next run tells what happened, goes through, and cleans up.
     told = victim.run("ssh_hardening", {})
@@ -131,8 +129,8 @@ def test_a_login_without_a_key_is_refused_before_any_change(victim):
         ("99-late.conf", "AllowUsers nobody", {}, "99-late.conf line 1: AllowUsers nobody"),
         ("99-late.conf", "DenyUsers ops", {}, "denyusers names ops"),
         ("99-late.conf", "Match User ops\nAuthenticationMethods publickey,password", {}, "asks for more than a key"),
-        ("00-aaa.conf", "KexAlgorithms curve25519-sha256", {}, "/etc/ssh/sshd_config.d/00-aaa.conf line 1: KexAlgorithms"),
-        ("00-aaa.conf", "Match User legacy\nPasswordAuthentication yes", {}, "00-aaa.conf line 2: PasswordAuthentication yes"),
+        ("00-aaa.conf", "KexAlgorithms curve25519-sha256", {}, "00-aaa.conf line 1: KexAlgorithms curve25519-sha256"),
+        ("00-aaa.conf", "Match User legacy\nPasswordAuthentication yes", {}, "00-aaa.conf line 2: PasswordAuthenticat"),
         ("99-late.conf", "Frobnicate yes", {}, "Bad configuration option: Frobnicate"),
         ("99-late.conf", "KexAlgorithms nosuch", {}, "broken before this run"),
     ],
@@ -153,8 +151,9 @@ def test_what_would_lock_out_or_void_the_change_is_refused_by_name(victim, path,
 def test_match_blocks_and_cloud_init_do_not_bring_passwords_back(victim):
     late, first = "/etc/ssh/sshd_config.d/99-late.conf", "/etc/ssh/sshd_config.d/00-aaa.conf"
     victim.console(
-        f"printf 'Match User legacy\\n PasswordAuthentication yes\\nMatch Address 10.0.0.0/8\\n KbdInteractiveAuthentication "
-        f"yes\\n PermitRootLogin yes\\n' > {late}; echo PasswordAuthentication yes > {first}"
+        f"printf 'Match User legacy\\n PasswordAuthentication yes\\nMatch Address 10.0.0.0/8\\n "
+        f"KbdInteractiveAuthentication yes\\n PermitRootLogin yes\\n' > {late}; "
+        f"echo PasswordAuthentication yes > {first}"
     )
     try:
         run = victim.run("ssh_hardening", {})
@@ -174,7 +173,7 @@ def test_a_main_file_without_include_reads_us_first_and_is_given_back(victim):
         assert victim.console(f"sed -n 2p {main}") == f"Include {DROPIN}"
         assert "passwordauthentication no" in victim.console("sshd -T")
         assert not victim.run("ssh_hardening", {"state": "absent"}).failed
-        assert victim.console(f"diff {main} /root/main", check=False).splitlines()[1:] == ["> Include /etc/ssh/sshd_config.d/*.conf"]
+        assert victim.console(f"grep -v ^Include /root/main | cmp - {main} && echo same") == "same"
     finally:
         victim.console(f"mv /root/main {main}")
 
@@ -187,10 +186,17 @@ def test_a_password_is_refused_on_the_wire(victim):
     for method in ("password", "keyboard-interactive"):
         done = subprocess.run(
             [
-                "setsid", "ssh", "-F", "none", "-o", f"UserKnownHostsFile={victim.known_hosts}", "-o", "NumberOfPasswordPrompts=1",
-                "-o", f"PreferredAuthentications={method}", f"legacy@{victim.address}", "true",
+                "setsid", "ssh", "-F", "none", "-o", f"UserKnownHostsFile={victim.known_hosts}",
+                "-o", "NumberOfPasswordPrompts=1", "-o", f"PreferredAuthentications={method}",
+                f"legacy@{victim.address}", "true",
             ],
             env={"SSH_ASKPASS": str(script), "SSH_ASKPASS_REQUIRE": "force", "PATH": "/usr/bin:/bin"},
             capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 255 and "Permission denied (publickey)" in done.stderr, done.stderr
+
+
+def test_a_connection_that_is_not_ssh_confirms_by_a_probe(victim):
+    run = victim.run("ssh_hardening", {}, ansible_connection="elsewhere", verbose=True)
+    assert not run.failed and '"confirmed_by": "probe"' in run.said, run.output
+    assert victim.litter() == ""

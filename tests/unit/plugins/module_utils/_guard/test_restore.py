@@ -63,7 +63,9 @@ def test_files_directories_links_and_absence_come_back(place):
     assert not absent.exists()
     assert [entry.name for entry in folder.iterdir()] == ["in"]
     assert os.readlink(link) == "old target"
-    assert report(program) == [f"put back {file}", f"removed {absent}", f"put back {folder}", f"put back {link}", "complete"]
+    assert report(program) == [
+        f"put back {file}", f"removed {absent}", f"put back {folder}", f"put back {link}", "complete",
+    ]
     assert (directory / restore.RESTORED).exists()
     assert sorted(entry.name for entry in covered.iterdir()) == ["a file", "folder", "link"]
 

@@ -75,7 +75,7 @@ def test_each_drift_is_named(change, expected):
 
 def test_without_systemd_no_unit_is_planned():
     state = dataclasses.replace(bare(), systemd=False)
-    assert not any("enable" in sentence or "start" in sentence for sentence in sentences(plan.make_plan(wanted(), state)))
+    assert not any(sentence.startswith(("enable", "start")) for sentence in sentences(plan.make_plan(wanted(), state)))
 
 
 def test_absent_removes_ours_and_then_nothing():
@@ -96,7 +96,11 @@ def test_any_source_is_warned_about():
         ({"sources": ("192.0.2.9",)}, HERE, None),
         ({"sources": ("10.0.0.0/8",)}, HERE, "192.0.2.9 to port 22: SSH is allowed from 10.0.0.0/8 to 22"),
         ({"ports": (2222,)}, HERE, "shut out the present connection"),
-        ({"sources": ("10.0.0.0/8",), "rules": [{"name": "x", "ports": ["1-100"], "sources": ["192.0.2.9"]}]}, HERE, None),
+        (
+            {"sources": ("10.0.0.0/8",), "rules": [{"name": "x", "ports": ["1-100"], "sources": ["192.0.2.9"]}]},
+            HERE,
+            None,
+        ),
         ({}, None, None),
         ({"sources": ()}, None, "name the addresses that may use SSH in ssh_sources"),
     ],
