@@ -26,7 +26,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_fo
 class ActionModule(ActionBase):
     """The action of ``lockstep.gpufleet.conda_env``."""
 
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False  # a folder on the host is made only when packages have to be sent
     _requires_connection = True
     _supports_check_mode = True
     _supports_async = False
@@ -53,7 +53,6 @@ class ActionModule(ActionBase):
             arguments["_packages"] = self._send(json.dumps(packages))
             answer = self._execute_module("lockstep.gpufleet.conda_env", module_args=arguments, task_vars=task_vars)
         result.update(answer)
-        self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
     def _read_locks(

@@ -400,11 +400,13 @@ def main() -> None:
             if any(decision.needs_packages for decision in fresh):
                 raise Problem("The environments changed between planning and building: run again.")
             try:
-                build.carry_out([step for decision in fresh for step in decision.steps], workshop)
+                notes = build.carry_out([step for decision in fresh for step in decision.steps], workshop)
             except OSError as error:
                 raise Problem(f"The store {store.root}: {error.strerror} ({error.filename or 'while building'}).") from error
             finally:
                 build.tidy(store)
+        for note in notes:
+            module.warn(note)
         return dict(result_of(fresh, store, platform), changed=any(decision.steps for decision in fresh))
 
     conclude(module, planned, apply, **result_of(decisions, store, platform))

@@ -9,14 +9,12 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import datetime
 import glob
 import json
 import os
 import shutil
-import stat
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
@@ -31,7 +29,11 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, public_url
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import replace_link, sync_directory
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
+    replace_link,
+    sync_directory,
+    sync_filesystem,
+)
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 #: PEP 668: pip and uv read it and refuse to change the environment.
@@ -62,23 +64,24 @@ class Workshop:
     who: str
 
 
-def carry_out(steps: t.Iterable[t.Any], workshop: Workshop) -> None:
+def carry_out(steps: t.Iterable[t.Any], workshop: Workshop) -> list[str]:
     """Execute the steps of all environments in their fixed order; the caller holds the store's lock.
 
-    Raises Problem; then no link was switched unless everything was built, and a further run goes on from there.
+    Returns sentences that the user should read. Raises Problem; then no link was switched unless everything was built, and a further run goes on from there.
     """
     ordered = sorted(steps, key=lambda step: plan.ORDER.index(type(step)))
     builds = [step for step in ordered if isinstance(step, plan.Build)]
     store = workshop.store
     engine.discard_litter(store)
     motor = _prepare(builds, workshop) if builds else None
+    notes: list[str] = []
     for step in ordered:
         if isinstance(step, plan.Discard):
             _remove_tree(store.generation(step.generation))
         elif isinstance(step, plan.Build):
             if motor is None:
                 raise AssertionError("a plan that builds was given no engine")
-            _build(step, motor, workshop)
+            notes += _build(step, motor, workshop)
         elif isinstance(step, plan.PutHold):
             holds.write_hold(store, step.name, holds.Hold(step.lock, step.generation, _now(), workshop.who))
         elif isinstance(step, plan.Flip):
@@ -95,6 +98,7 @@ def carry_out(steps: t.Iterable[t.Any], workshop: Workshop) -> None:
             _remove_generation(store.generation(step.generation))
         elif isinstance(step, plan.Forget):
             holds.forget(store, step.name)
+    return notes
 
 
 def prepare_root(store: Store) -> None:
@@ -151,30 +155,32 @@ def _archive(package: Package) -> archives.Archive:
     return archives.Archive(package.label, package.url, package.file_name, package.sha256)
 
 
-def _build(step: plan.Build, motor: engine.Engine, workshop: Workshop) -> None:
-    """Make the generation under its final path and seal it."""
+def _build(step: plan.Build, motor: engine.Engine, workshop: Workshop) -> list[str]:
+    """Make the generation under its final path and seal it; return what the user should know of it."""
     store = workshop.store
     packages = step.wanted.packages
     if packages is None or step.wanted.lock is None:
         raise AssertionError("a plan builds without a lock")
     directory = store.generation(step.generation)
     try:
-        _build_in(directory, step, packages, motor, workshop)
+        notes = _build_in(directory, step, packages, motor, workshop)
     except BaseException:
         _remove_tree(directory)
         raise
     sync_directory(store.generations)
+    return notes
 
 
 def _build_in(
     directory: str, step: plan.Build, packages: t.Sequence[Package], motor: engine.Engine, workshop: Workshop
-) -> None:
+) -> list[str]:
     store = workshop.store
     prefix = store.check_prefix(step.generation, step.name)
     os.makedirs(os.path.dirname(prefix), mode=0o755)
     conda = [package for package in packages if package.manager == "conda"]
     pip = [package for package in packages if package.manager == "pip"]
-    known = _link(conda, prefix, motor, workshop)
+    linked = _link(conda, prefix, motor, workshop) if conda else {"hashes": {}, "post_link": []}
+    known: dict[str, str] = linked["hashes"]
     for path in wheels.install(motor, store, prefix, [_archive(package) for package in pip]):
         known.pop(path, None)
     _mark_as_managed(prefix)
@@ -182,7 +188,7 @@ def _build_in(
         known.update(_compile(prefix, known, store))
     found = _normalise(prefix)
     rows = seal.make_tree(prefix, found, known)
-    _sync_filesystem(directory)
+    sync_filesystem(directory)
     sealed = seal.Seal(
         generation=step.generation,
         environment=step.name,
@@ -195,6 +201,10 @@ def _build_in(
         files=0,
     )
     seal.write(directory, sealed, rows, found)
+    return [
+        f"{step.name}: the package {name} has a post-link script, which was not run: see whether the environment needs it."
+        for name in linked["post_link"]
+    ]
 
 
 def _as_sealed(package: Package) -> Package:
@@ -204,8 +214,8 @@ def _as_sealed(package: Package) -> Package:
 
 def _link(
     packages: t.Sequence[Package], prefix: str, motor: engine.Engine, workshop: Workshop
-) -> dict[str, str]:
-    """Link the conda packages; return the sha256 of every file that is as its verified package has it, by path."""
+) -> dict[str, t.Any]:
+    """Link the conda packages; return the link program's answer (``link_program.link``)."""
     store = workshop.store
     request: dict[str, t.Any] = {
         "prefix": prefix,
@@ -214,7 +224,7 @@ def _link(
         "packages": [_link_request(package, store, again=False) for package in packages],
     }
     try:
-        answer = engine.link(motor, request, store.temporary)
+        return engine.link(motor, request, store.temporary)
     except Problem:
         # A package that was unpacked earlier may have been edited since, through a hard link of an environment.
         # Unpack all of them again, from archives whose hashes are checked again; if that fails too, that is the error.
@@ -223,8 +233,7 @@ def _link(
         archives.verify(store.archives, parts)
         archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries)
         request["packages"] = [_link_request(package, store, again=True) for package in packages]
-        answer = engine.link(motor, request, store.temporary)
-    return t.cast("dict[str, str]", answer["hashes"])
+        return engine.link(motor, request, store.temporary)
 
 
 def _link_request(package: Package, store: Store, again: bool) -> dict[str, t.Any]:
@@ -324,19 +333,6 @@ def _normalise(prefix: str) -> dict[str, seal.Status]:
     return found
 
 
-def _sync_filesystem(directory: str) -> None:
-    """Write all that was built to disk by one call (syncfs(2)) instead of one per file."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        library = ctypes.CDLL(None, use_errno=True)
-        if library.syncfs(descriptor) != 0:
-            raise OSError(ctypes.get_errno(), "syncfs")
-    except AttributeError:
-        os.sync()
-    finally:
-        os.close(descriptor)
-
-
 def _remove_generation(directory: str) -> None:
     """Take the seal off first, so that a half-removed generation is known as such."""
     if os.path.exists(f"{directory}/seal.json"):
@@ -346,12 +342,8 @@ def _remove_generation(directory: str) -> None:
 
 
 def _remove_tree(directory: str) -> None:
-    def repair(function: t.Callable[[str], t.Any], path: str, _error: t.Any) -> None:
-        os.chmod(os.path.dirname(path), stat.S_IRWXU)
-        function(path)
-
     if os.path.isdir(directory):
-        shutil.rmtree(directory, onerror=repair)
+        shutil.rmtree(directory)
 
 
 def _now() -> str:

@@ -175,23 +175,27 @@ def _compile(source: bytes, path: str) -> bytes:
     with what else the interpreter holds. So everything in reach is held once more while it is written.
     """
     code = compile(source, path, "exec", dont_inherit=True, optimize=0)
-    held = _hold(code, [])
+    held = _all_of(code)
     data = marshal.dumps(code)
     del held
     return b"".join((MAGIC, UNCHECKED, importlib.util.source_hash(source), data))
 
 
-def _hold(item: object, held: list) -> list:
-    held.append(item)
-    if isinstance(item, types.CodeType):
-        for name in dir(item):
-            if name in ("co_consts", "co_names", "co_varnames", "co_freevars", "co_cellvars"):
-                _hold(getattr(item, name), held)
-            elif name in ("co_name", "co_filename", "co_qualname"):
-                held.append(getattr(item, name))
-    elif isinstance(item, (tuple, frozenset)):
-        for part in item:
-            _hold(part, held)
+def _all_of(code: types.CodeType) -> list:
+    """Return a list that refers to everything that marshal reaches from ``code`` through an attribute or item."""
+    held = []
+    pending = [code]
+    while pending:
+        item = pending.pop()
+        held.append(item)
+        if isinstance(item, types.CodeType):
+            names = (item.co_names, item.co_varnames, item.co_freevars, item.co_cellvars)
+            held.append((names, item.co_name, item.co_filename, getattr(item, "co_qualname", None)))
+            for some in names:
+                held.extend(some)
+            pending.append(item.co_consts)
+        elif isinstance(item, (tuple, frozenset)):
+            pending.extend(item)
     return held
 
 

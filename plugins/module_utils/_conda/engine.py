@@ -212,11 +212,16 @@ def _signal_name(number: int) -> str:
 
 
 def discard_litter(store: Store) -> None:
-    """Remove what killed runs left in the work folder; only while the store's lock is held."""
-    if os.path.isdir(store.temporary):
-        for name in os.listdir(store.temporary):
-            path = f"{store.temporary}/{name}"
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
+    """Remove what killed runs left: unfinished work and temporary names; only while the store's lock is held."""
+    litter = [f"{store.temporary}/{name}" for name in _names(store.temporary)]
+    for directory in (store.environments, os.path.dirname(store.hold("x")), os.path.dirname(store.history("x"))):
+        litter += [f"{directory}/{name}" for name in _names(directory) if name.startswith(".")]
+    for path in litter:
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+
+
+def _names(directory: str) -> list[str]:
+    return os.listdir(directory) if os.path.isdir(directory) else []

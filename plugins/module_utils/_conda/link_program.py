@@ -34,6 +34,8 @@ def main() -> None:
 async def link(request: dict) -> dict:
     """Link ``request["packages"]`` into ``request["prefix"]`` and make the records say where packages come from.
 
+    The answer holds ``hashes`` and ``post_link``, see ``_set_origins``, or ``error``.
+
     A package that the cache of unpacked packages lacks is given by the path of its verified archive. For the others
     the engine compares every file with the package's own hashes; if one fails, the answer is an error, since nothing
     here can reach a network.
@@ -77,7 +79,8 @@ async def link(request: dict) -> dict:
         show_progress=False,
         client=Client(),
     )
-    return {"hashes": _set_origins(request["prefix"], originals)}
+    hashes, post_link = _set_origins(request["prefix"], originals)
+    return {"hashes": hashes, "post_link": post_link}
 
 
 def _unpacked_from(directory: str, sha256: str) -> bool:
@@ -93,14 +96,16 @@ def _unpacked_from(directory: str, sha256: str) -> bool:
     return note[8:].hex() == sha256 and os.path.isfile(os.path.join(directory, "info", "index.json"))
 
 
-def _set_origins(prefix: str, originals: dict) -> dict:
-    """Write the true origin into each record; return the sha256 of all files that are as their package has them.
+def _set_origins(prefix: str, originals: dict) -> tuple:
+    """Write the true origin into each record; return the sha256 of all files that are as their package has them, by
+    path, and the names of packages with a post-link script.
 
     Those are the files that were linked, not patched or made: the engine has just compared them with these hashes.
     Records hold no credentials.
     """
     directory = os.path.join(prefix, "conda-meta")
     hashes = {}
+    post_link = []
     for name in os.listdir(directory):
         if not name.endswith(".json"):
             continue
@@ -111,13 +116,15 @@ def _set_origins(prefix: str, originals: dict) -> dict:
         record["url"] = package["url"]
         record["channel"] = package["channel"]
         record["fn"] = package["file_name"]
+        if "bin/.%s-post-link.sh" % record["name"] in record["files"]:
+            post_link.append(record["name"])
         for entry in record["paths_data"]["paths"]:
             if entry["path_type"] == "hardlink" and "prefix_placeholder" not in entry and "sha256" in entry:
                 if entry.get("sha256_in_prefix", entry["sha256"]) == entry["sha256"]:
                     hashes[entry["_path"]] = entry["sha256"]
         with open(path, "w", encoding="utf-8") as file:
             json.dump(record, file, indent=2, sort_keys=True)
-    return hashes
+    return hashes, sorted(post_link)
 
 
 if __name__ == "__main__":
