@@ -37,7 +37,7 @@ def test_a_user_executes_a_cell_in_the_generation(host, generation, kernel, thre
 
 
 def test_users_see_both_kernels(host):
-    seen = json.loads(host.check_output(f"sudo -u legacy -H {JUPYTER} kernelspec list --json"))["kernelspecs"]
+    seen = json.loads(host.check_output(f"cd / && sudo -u legacy -H {JUPYTER} kernelspec list --json"))["kernelspecs"]
     assert seen["ai_env"]["spec"]["display_name"] == "Python (ai_env)"
     assert seen["ai_env-mine"]["resource_dir"] == MINE
 
