@@ -48,14 +48,14 @@ def test_what_is_listed_gets_in_and_the_rest_does_not(host, listeners):
 
 @pytest.mark.parametrize("verb", ["start", "restart", "reload", "stop"])
 def test_nftables_service_does_not_open_the_host(host, listeners, verb):
-    host.run("systemctl stop nftables")
-    host.run("systemctl restart lockstep-firewall")
+    # Debian limits how often nftables.service may be started, and these tests start it often; ours has no limit.
+    host.run("systemctl stop nftables; systemctl reset-failed nftables; systemctl restart lockstep-firewall")
     if verb in ("reload", "restart", "stop"):
         host.run("systemctl start nftables")
     try:
         assert host.run(f"systemctl {verb} nftables").rc == 0
         if verb != "stop":
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 10
             while knock(host, CLOSED):
                 assert time.monotonic() < deadline, "the closed port stays open"
             assert knock(host, OPEN)
@@ -68,7 +68,8 @@ def test_nftables_service_does_not_open_the_host(host, listeners, verb):
 def test_nftables_service_is_neither_enabled_nor_edited(host):
     assert not host.service("nftables").is_enabled
     assert not host.file("/etc/systemd/system/nftables.service").exists
-    assert host.check_output("dpkg --verify nftables") == ""
+    # The images of the test bed leave documentation out.
+    assert host.check_output("dpkg --verify nftables | grep -v /usr/share/ || true") == ""
 
 
 def test_there_is_one_table_with_one_chain(host):

@@ -186,6 +186,7 @@ Conflicts=shutdown.target
 Before=shutdown.target
 ConditionPathExists=|{directory}/{ARMED}
 ConditionPathExists=|{directory}/{RESTORING}
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot

@@ -37,6 +37,8 @@ PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
 Conflicts=shutdown.target
 Before=shutdown.target
+# However often nftables.service is restarted, the host must not stay open.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
@@ -55,6 +57,7 @@ Description=Firewall of lockstep.gpufleet, again after nftables.service has flus
 DefaultDependencies=no
 After=nftables.service {unit}
 ConditionPathExists={rules}
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
