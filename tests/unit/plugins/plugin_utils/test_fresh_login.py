@@ -1,0 +1,36 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fresh login says of a failure, and what stands before the user's own arguments."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils import _fresh_login
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            AnsibleConnectionFailure("Failed to connect to the host via ssh: ops@h: Permission denied (publickey)."),
+            "ops@h: Permission denied (publickey).",
+        ),
+        (
+            AnsibleConnectionFailure(
+                "Failed to connect to the host via ssh: OpenSSH_9.2p1, OpenSSL\ndebug1: x\r\n"
+                "ssh: connect to host h port 22: Connection refused"
+            ),
+            "ssh: connect to host h port 22: Connection refused",
+        ),
+        (AnsibleError("Incorrect sudo password"), "Incorrect sudo password"),
+    ],
+)
+def test_the_reason_is_what_ssh_said(error, reason):
+    assert _fresh_login._reason(error) == reason
+
+
+def test_nothing_but_keys_and_no_shared_connection():
+    arguments = " ".join(_fresh_login._FRESH_ARGUMENTS)
+    for option in ("ControlMaster=no", "ControlPath=none", "PreferredAuthentications=publickey", "BatchMode=yes"):
+        assert f"-o {option}" in arguments
