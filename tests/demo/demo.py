@@ -9,6 +9,7 @@ from the test bed on this machine; the playbook, its roles and the inventory in 
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 import os
 import pathlib
 import shlex
@@ -169,12 +170,14 @@ def write_files(hosts: t.Mapping[str, tuple[str, str]]) -> Ssh:
         "# Where this machine's test bed serves what the internet serves elsewhere. Nothing else of it is in this folder.\n"
         + yaml.safe_dump(variables, sort_keys=True, explicit_start=True),
     )
+    incarnation = hashlib.sha256((BED / "known_hosts.d" / "60").read_bytes()).hexdigest()[:8]
     write(
         FOLDER / "ansible.cfg",
         "[defaults]\ninventory = inventory.yml\n"
         f"collections_path = {PROJECT / 'build' / 'collections'}\n"
         "forks = 20\ninterpreter_python = auto_silent\nnocows = true\n"
-        "[ssh_connection]\npipelining = true\n",
+        # Named after the hosts' keys: a connection that Ansible keeps open is not offered to a host that took its place.
+        f"[ssh_connection]\npipelining = true\ncontrol_path = %(directory)s/%%h-%%r-{incarnation}\n",
     )
     write(
         FOLDER / "ssh_config",
