@@ -40,7 +40,7 @@ def host_platform(machine: str) -> str:
 
 def check_name(name: str) -> str:
     """Return ``name`` if an environment may be called so; raises Problem."""
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise Problem(
             f"environments: {name!r} is no name for an environment: use letters, digits and _ . + -, "
             "beginning with a letter, digit or _."
@@ -67,7 +67,7 @@ def generation_id(name: str, lock_digest: str, options: t.Mapping[str, t.Any], e
 
 def split_generation(generation: str) -> tuple[str, int] | None:
     """Return id and number of the build (``<id>`` is 1, ``<id>-2`` is 2), or None if it is no generation's name."""
-    match = _GENERATION.match(generation)
+    match = _GENERATION.fullmatch(generation)
     return (match["id"], int(match["rebuild"] or 1)) if match else None
 
 

@@ -1,0 +1,172 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is read from a host's store, from real directories and links."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pathlib
+import time
+
+import pytest
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import generations, holds, locking, processes, seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine import discard_litter
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+
+ONE, TWO = "1" * 16, "2" * 16
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(str(tmp_path / "store"))
+    for folder in (made.environments, made.generations, made.temporary):
+        os.makedirs(folder)
+    return made
+
+
+def make(store, generation, name="e", sealed=True):
+    prefix = pathlib.Path(store.prefix(generation, name))
+    prefix.mkdir(parents=True)
+    (prefix / "file").write_text("text")
+    if sealed:
+        found = seal.walk(str(prefix))
+        written = seal.Seal(generation, name, "linux-64", "l", {}, {}, (), "", 0)
+        seal.write(store.generation(generation), written, seal.make_tree(str(prefix), found, {}), found)
+    return prefix
+
+
+def observe(store, name="e", check=(), **options):
+    return generations.observe(store, [name], lambda _environment: check, **options)[name]
+
+
+def test_a_bare_host(tmp_path):
+    found = observe(Store(str(tmp_path / "nothing")))
+    assert (found.link, found.active, found.sealed, found.unsealed) == ("absent", None, {}, ())
+
+
+def test_links(store):
+    make(store, ONE)
+    link = pathlib.Path(store.link("e"))
+    for target, expected in (
+        (store.prefix(ONE, "e"), ("generation", ONE)),
+        (f"../generations/{ONE}/envs/e", ("generation", ONE)),
+        (store.prefix(TWO, "e"), ("generation", TWO)),
+        (store.prefix(ONE, "other"), ("foreign", None)),
+        ("/somewhere/else", ("foreign", None)),
+    ):
+        link.symlink_to(target)
+        found = observe(store)
+        assert (found.link, found.active) == expected
+        link.unlink()
+    link.write_text("")
+    assert observe(store).link == "foreign"
+    link.unlink()
+    link.mkdir()
+    assert observe(store).link == "directory"
+
+
+def test_generations_belong_to_their_environments(store):
+    make(store, ONE)
+    make(store, TWO, name="other")
+    make(store, ONE + "-2", sealed=False)
+    os.makedirs(f"{store.generations}/not-a-generation/envs/e")
+    found = observe(store)
+    assert (list(found.sealed), found.unsealed) == ([ONE], (ONE + "-2",))
+    assert found.builds_of(ONE) == [ONE] and found.builds_of(TWO) == []
+
+
+def test_a_seal_that_was_copied_from_another_generation_is_none(store):
+    make(store, ONE)
+    os.rename(store.generation(ONE), store.generation(TWO))
+    assert (observe(store).sealed, observe(store).unsealed) == ({}, (TWO,))
+
+
+def test_drift_is_looked_for_where_it_matters(store):
+    prefix = make(store, ONE)
+    (prefix / "file").write_text("other")
+    assert observe(store).drift == {}
+    assert [str(one) for one in observe(store, check=[ONE]).drift[ONE]] == ["modified file"]
+
+
+def hold_lock(path, begun):
+    with locking.exclusive(path, 5, prepare=lambda: None):
+        begun.set()
+        time.sleep(60)
+
+
+def test_while_another_run_builds_nothing_is_left_behind(store):
+    make(store, ONE, sealed=False)
+    assert observe(store).unsealed == (ONE,)
+    context = multiprocessing.get_context("fork")
+    begun = context.Event()
+    other = context.Process(target=hold_lock, args=(store.lock_file, begun))
+    other.start()
+    try:
+        assert begun.wait(10)
+        assert observe(store).unsealed == ()
+        assert observe(store, locked=True).unsealed == (ONE,)
+        with pytest.raises(Problem, match="Another run on this host"), locking.exclusive(store.lock_file, 0.3, lambda: None):
+            pass
+    finally:
+        other.kill()
+        other.join()
+    assert observe(store).unsealed == (ONE,)
+    with locking.exclusive(store.lock_file, 0, lambda: None):
+        pass
+
+
+def test_the_holder_may_remove_the_lock(store):
+    with locking.exclusive(store.lock_file, 1, lambda: None):
+        os.unlink(store.lock_file)
+    with locking.exclusive(store.lock_file, 1, lambda: None):
+        assert os.path.exists(store.lock_file)
+
+
+def test_users_are_processes_with_program_folder_or_map_in_it(store, tmp_path):
+    make(store, ONE)
+    make(store, ONE + "-2")
+    proc = tmp_path / "proc"
+    for number, (exe, cwd, maps) in enumerate(
+        [
+            (store.prefix(ONE, "e") + "/bin/python", "/", ""),
+            ("/bin/sh", store.prefix(ONE + "-2", "e"), ""),
+            ("/bin/sh", "/", f"7f00-7f01 r-xp 0 0 0 {store.prefix(ONE, 'e')}/lib/x.so\n"),
+            ("/bin/sh", "/", f"7f00-7f01 r-xp 0 0 0 {store.generation(ONE)}0/lib/x.so\n"),
+        ],
+        100,
+    ):
+        folder = proc / str(number)
+        folder.mkdir(parents=True)
+        (folder / "exe").symlink_to(exe)
+        (folder / "cwd").symlink_to(cwd)
+        (folder / "maps").write_text(maps)
+    (proc / "self").mkdir()
+    paths = [store.generation(ONE), store.generation(ONE + "-2"), store.generation(TWO)]
+    assert processes.users_of(paths, str(proc)) == {paths[0]: [100, 102], paths[1]: [101]}
+
+
+def test_holds_and_history(store):
+    assert holds.read_hold(store, "e") is None and holds.read_history(store, "e") == []
+    hold = holds.Hold("lock", ONE, "2026-01-01", "ann")
+    holds.write_hold(store, "e", hold)
+    for generation in (ONE, TWO):
+        holds.add_history(store, "e", {"generation": generation, "since": "now", "why": "lock"})
+    assert holds.read_hold(store, "e") == hold and holds.read_history(store, "e") == [ONE, TWO]
+    with open(store.history("e"), "a", encoding="ascii") as file:
+        file.write('{"generation": "cut o')
+    assert holds.read_history(store, "e") == [ONE, TWO]
+    pathlib.Path(store.hold("e")).write_text("damaged")
+    assert holds.read_hold(store, "e") == holds.Hold("", "", "", "")
+    holds.forget(store, "e")
+    assert holds.read_hold(store, "e") is None and holds.read_history(store, "e") == []
+
+
+def test_litter_of_killed_runs_goes_and_nothing_else(store):
+    (pathlib.Path(store.temporary) / "wheels-x").mkdir()
+    (pathlib.Path(store.environments) / ".e.abc").symlink_to("/x")
+    pathlib.Path(store.link("e")).symlink_to(store.prefix(ONE, "e"))
+    discard_litter(store)
+    assert os.listdir(store.temporary) == [] and os.listdir(store.environments) == ["e"]
