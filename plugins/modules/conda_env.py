@@ -243,7 +243,8 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, build, engine, generations, plan
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, generations, plan
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import VERSIONS
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.locking import exclusive
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import digest_of, from_data
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import (
@@ -305,11 +306,11 @@ def decide_all(wanted: list[plan.Wanted], store: Store, locked: bool) -> tuple[l
     found = generations.observe(
         store,
         by_name,
-        check=lambda environment: plan.generations_to_check(by_name[environment.name], environment, engine.VERSIONS),
+        check=lambda environment: plan.generations_to_check(by_name[environment.name], environment, VERSIONS),
         leaving=[one.name for one in wanted if one.state == "absent"],
         locked=locked,
     )
-    decisions = [plan.decide(one, found[one.name], store, engine.VERSIONS) for one in wanted]
+    decisions = [plan.decide(one, found[one.name], store, VERSIONS) for one in wanted]
     for decision in decisions:
         if decision.generation:
             store.check_prefix(decision.generation, decision.name)
@@ -352,6 +353,15 @@ def result_of(decisions: list[plan.Decision], store: Store, platform: str) -> di
     }
 
 
+def check_base(base: str) -> None:
+    """Raise Problem if there is a base that cannot run the engine; a missing one may be made before the steps are."""
+    from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import engine
+
+    python = engine.find_python(base)
+    if python:
+        engine.check_python(python, base)
+
+
 def main() -> None:
     """Observe, plan, apply."""
     module = AnsibleModule(
@@ -374,15 +384,15 @@ def main() -> None:
             needs = [decision.name for decision in decisions if decision.needs_packages]
             module.exit_json(changed=False, platform=platform, _needs=needs)
         planned = make_plan(decisions, found)
-        builds = [step for step in planned.steps if isinstance(step, plan.Build)]
         base = module.params["base"].rstrip("/")
-        python = engine.find_python(base)
-        if builds and python:
-            engine.check_python(python, base)
+        if any(isinstance(step, plan.Build) for step in planned.steps):
+            check_base(base)
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
 
     def apply(_plan: Plan) -> dict[str, t.Any]:
+        from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import build
+
         workshop = build.Workshop(
             store=store,
             platform=platform,
@@ -392,8 +402,6 @@ def main() -> None:
             retries=module.params["retries"],
             who=os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
         )
-        if builds and not python:
-            build.require_base(workshop)
         with exclusive(store.lock_file, PATIENCE, prepare=lambda: build.prepare_root(store)):
             # Another run may have been at work since the plan was made: what counts is what is found now.
             fresh, _found = decide_all(wanted, store, locked=True)

@@ -124,20 +124,14 @@ def tidy(store: Store) -> None:
             os.rmdir(store.root)
 
 
-def require_base(workshop: Workshop) -> str:
-    """Return the Python of the base; raises Problem where there is no base."""
+def _prepare(builds: list[plan.Build], workshop: Workshop) -> engine.Engine:
+    """Fetch and verify all that the builds need, before any of them begins."""
     python = engine.find_python(workshop.base)
     if python is None:
         raise Problem(
             f"There is no base at {workshop.base} (no bin/python): install one first (role miniconda), "
             "or name another one (conda_env_base)."
         )
-    return python
-
-
-def _prepare(builds: list[plan.Build], workshop: Workshop) -> engine.Engine:
-    """Fetch and verify all that the builds need, before any of them begins."""
-    python = require_base(workshop)
     store = workshop.store
     wanted = {}
     if not engine.is_unpacked(store, workshop.platform):
