@@ -51,28 +51,28 @@ def measure() -> dict[str, dict[str, float]]:
                 fleet.console(host, "rm", "-f", TIMES)
                 act()
                 seconds.append(sum(float(line) for line in fleet.console(host, "cat", TIMES).split()))
+            print("  " + ", ".join(f"{one:.2f}" for one in seconds) + " s", flush=True)
             return statistics.median(seconds)
 
         fleet.play(HERE / "environments_prepare.yml", hosts=[host])
         ours()  # unpacks the engine, which the bare engine uses too
         built = [f"{STORE}/{name}" for name in ("envs", "generations", "history")]
-        measured = {
+        cases = {
             "env_new_cold": {
-                "ours": timed(ours, *built, f"{STORE}/cache"),
-                "conda": timed(command(CONDA), PEERS),
-                "py-rattler": timed(command(RATTLER), f"{PEERS}/rattler-cache", f"{PEERS}/rattler"),
+                "ours": (ours, *built, f"{STORE}/cache"),
+                "conda": (command(CONDA), PEERS),
+                "py-rattler": (command(RATTLER), f"{PEERS}/rattler-cache", f"{PEERS}/rattler"),
             },
             "env_new_warm": {
-                "ours": timed(ours, *built),
-                "conda": timed(command(CONDA), f"{PEERS}/conda"),
-                "py-rattler": timed(command(RATTLER), f"{PEERS}/rattler"),
+                "ours": (ours, *built),
+                "conda": (command(CONDA), f"{PEERS}/conda"),
+                "py-rattler": (command(RATTLER), f"{PEERS}/rattler"),
             },
-            "env_noop": {
-                "ours": timed(ours),
-                "py-rattler": timed(command(RATTLER)),
-                "ping": timed(ping),
-            },
+            "env_noop": {"ours": (ours,), "py-rattler": (command(RATTLER),), "ping": (ping,)},
         }
-        for name, figures in measured.items():
-            print(f"  {name}: " + ", ".join(f"{who} {seconds:.2f} s" for who, seconds in figures.items()))
+        measured: dict[str, dict[str, float]] = {}
+        for name, peers in cases.items():
+            for who, (act, *first) in peers.items():
+                print(f"  {name}, {who}:", end="", flush=True)
+                measured.setdefault(name, {})[who] = timed(act, *first)
     return measured
