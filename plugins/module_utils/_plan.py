@@ -69,7 +69,8 @@ def conclude(
     """Leave the module: in check mode with the prediction, otherwise after ``apply(plan)``.
 
     This is the one place that asks about check mode. ``apply`` is not called with an empty plan;
-    what it returns updates ``result``. A ``Problem`` out of ``apply`` ends the module with its text.
+    what it returns updates ``result``. A ``Problem`` out of ``apply`` ends the module with its text and, since a change
+    is made whole or not at all, as unchanged, unless its facts say otherwise.
     """
     result["changed"] = bool(plan)
     result["plan"] = [str(step) for step in plan.steps]
@@ -81,5 +82,5 @@ def conclude(
         try:
             result.update(apply(plan) or {})
         except Problem as problem:
-            module.fail_json(msg=str(problem), **dict(result, **problem.facts))
+            module.fail_json(msg=str(problem), **{**result, "changed": False, **problem.facts})
     module.exit_json(**result)

@@ -30,6 +30,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wh
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
+
 @dataclasses.dataclass(frozen=True)
 class Engine:
     """An unpacked engine and the Python that runs it."""
