@@ -35,6 +35,12 @@ def table(measured: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def keep(measured: dict[str, dict[str, float]]) -> None:
+    """Write the figures so far; names that were not measured this time stay as they are."""
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    RESULTS.write_text(json.dumps({**before, **measured}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def main(chosen: list[str]) -> int:
     modules = sorted({path.stem for path in HERE.glob("[!_]*.py")} - NOT_BENCHMARKS)
     if unknown := set(chosen) - set(modules):
@@ -44,10 +50,9 @@ def main(chosen: list[str]) -> int:
     for name in chosen or modules:
         print(f"{name}:", flush=True)
         measured.update(importlib.import_module(f"benchmarks.{name}").measure())
+        keep(measured)  # at once: the next one may be interrupted
     print(f"\n{os.cpu_count()} CPUs, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}; medians, one machine, one run\n")
     print(table(measured))
-    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
-    RESULTS.write_text(json.dumps({**before, **measured}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     print(f"\nwritten to {RESULTS.relative_to(HERE.parent.parent)}")
     return 0
 
