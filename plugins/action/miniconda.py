@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._installer_hashes import INSTALLERS
 
 
@@ -75,17 +75,14 @@ class ActionModule(ActionBase):
 
 def _differs(path: str, sha256: str) -> str | None:
     """Return what is wrong with the local installer, None if it has the wanted sha256."""
-    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(1024 * 1024):
-                digest.update(chunk)
+        digest = file_sha256(path)
     except OSError as error:
         return "The installer %s cannot be read: %s." % (path, error.strerror)
-    if digest.hexdigest() == sha256:
+    if digest == sha256:
         return None
     return "The installer %s has sha256 %s, but %s is wanted: it was altered, or it is another file. It was not used." % (
         path,
-        digest.hexdigest(),
+        digest,
         sha256,
     )

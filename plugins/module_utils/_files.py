@@ -10,8 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import tempfile
+
+
+#: Bytes hashed at once.
+_CHUNK = 1024 * 1024
 
 
 def read_or_none(path: str) -> bytes | None:
@@ -21,6 +26,15 @@ def read_or_none(path: str) -> bytes | None:
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def file_sha256(path: str) -> str:
+    """Return the sha256 of the file's content as hex digits, read in pieces. Raises OSError."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def sync_directory(path: str) -> None:

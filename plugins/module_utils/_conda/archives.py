@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import hashlib
 import os
 import threading
 import typing as t
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import CHUNK, fetch
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import fetch
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 #: Connections at a time: enough to hide latency, few enough for a mirror that serves a whole fleet.
@@ -81,18 +81,10 @@ def verify(cache: str, wanted: t.Iterable[Archive]) -> list[Archive]:
     altered = []
     for archive in wanted:
         path = path_in_cache(cache, archive)
-        if os.path.isfile(path) and _sha256(path) != archive.sha256:
+        if os.path.isfile(path) and file_sha256(path) != archive.sha256:
             os.unlink(path)
             altered.append(archive)
     return altered
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _remove_if_empty(directory: str) -> None:

@@ -28,6 +28,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wh
     WHEELS,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import sync_filesystem
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 
@@ -105,7 +106,7 @@ def unpack(store: Store, platform: str, mirror: str | None, python: str) -> Engi
                 wheel.extractall(staging)
         os.chmod(f"{staging}/uv-{VERSIONS['uv']}.data/scripts/uv", 0o755)
         os.chmod(staging, 0o755)
-        os.sync()
+        sync_filesystem(staging)
         os.rename(staging, directory)
     return Engine(directory, python)
 

@@ -23,10 +23,9 @@ import stat
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, from_data, to_data
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import write_atomically
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256, write_atomically
 
 FORMAT = 1
-_CHUNK = 1024 * 1024
 
 #: What lstat says: kind (f, d, l or o for other), mode, size, mtime in ns, inode, uid, gid.
 Status = t.Tuple[str, int, int, int, int, int, int]
@@ -118,15 +117,6 @@ def make_tree(prefix: str, found: dict[str, Status], known: t.Mapping[str, str])
         else:
             rows.append((path, kind, mode, 0, None))
     return rows
-
-
-def file_sha256(path: str) -> str:
-    """Return the sha256 of a file's content, as hex digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def write(directory: str, seal: Seal, rows: list[Row], found: dict[str, Status]) -> None:
