@@ -48,6 +48,63 @@ options:
         type: str
         choices: [present, absent, rolled_back]
         default: present
+      categories:
+        description: Categories of a C(conda-lock.yml) that are installed. A package of several of them is installed once.
+        type: list
+        elements: str
+        default: [main]
+      generation:
+        description: With O(environments[].state=rolled_back), the generation to go back to. Default is the one that was active before.
+        type: str
+      hold:
+        description:
+          - With O(environments[].state=present), V(false) ends the hold that a roll-back left, and the lock is put back.
+        type: bool
+        default: true
+      pinned:
+        description: Generations that are never removed, however old they are.
+        type: list
+        elements: str
+        default: []
+      smoke_test:
+        description:
+          - What a new generation must pass before it is switched to. It runs in the finished generation, as an unprivileged user
+            with a private home directory. If it fails, nothing is switched.
+          - A generation that is only switched back to is not tried again.
+        type: dict
+        suboptions:
+          imports:
+            description: Modules that Python must be able to import.
+            type: list
+            elements: str
+            default: []
+          command:
+            description: A command, split like a shell does, run with the environment's C(bin) first in C(PATH). It must end with 0.
+            type: str
+          user:
+            description: The account that runs it, not root.
+            type: str
+            default: nobody
+          timeout:
+            description: Seconds that all of it may take.
+            type: int
+            default: 120
+      replace_unmanaged:
+        description:
+          - If C(ROOT/envs/NAME) is a directory that this module did not make, exchange it for the built generation, atomically,
+            and keep it beside as C(NAME.before-TIME). Refused while a process uses it. Without this option it is left untouched
+            and the run fails.
+        type: bool
+        default: false
+      user_site:
+        description:
+          - V(false) keeps C(~/.local) out of activated shells (C(PYTHONNOUSERSITE=1)). V(true) lets it in. Part of the generation.
+        type: bool
+        default: false
+      bytecode:
+        description: Compile Python's bytecode when the generation is built. Users cannot later. Part of the generation.
+        type: bool
+        default: true
       kernel:
         description: Ignored here, so that the same list serves M(lockstep.gpufleet.ipykernel).
         type: dict
@@ -72,6 +129,61 @@ options:
     description: Further attempts for a download that failed in a way that may pass.
     type: int
     default: 3
+  require_sha256:
+    description:
+      - V(false) accepts packages whose lock names an md5 only. The archive is then checked by its md5, which does not protect
+        against somebody who wants to deceive.
+    type: bool
+    default: true
+  mirrors:
+    description:
+      - Where to fetch from instead, beginnings of URLs to beginnings of URLs. The longest that fits is used. Hashes stay.
+      - For example C(https://conda.anaconda.org/conda-forge) to C(http://mirror.example.org/conda-forge).
+    type: dict
+    default: {}
+  proxy:
+    description:
+      - URL of a proxy for every download of the host. Default are C(http_proxy), C(https_proxy) and C(no_proxy) of the task's environment.
+    type: str
+  ca_bundle:
+    description: File on the host with the certificates (PEM) to trust instead of the system's.
+    type: path
+  netrc:
+    description: File on the host with credentials by server name, see netrc(5). Default is C(~/.netrc) of the user that the task runs as.
+    type: path
+  credentials:
+    description:
+      - Credentials by server name, as dictionaries with C(username) and C(password), or with C(token), which is sent as a bearer token.
+        They win over O(netrc). They are never stored on the host.
+    type: dict
+  level:
+    description:
+      - How the active generation is compared with its seal.
+      - V(records) looks at the packages' records and pip's metadata only; V(paths) at type, mode, owner, size, times and inode of
+        every path and for paths that do not belong; V(full) hashes every file.
+    type: str
+    choices: [records, paths, full]
+    default: paths
+  preflight:
+    description:
+      - What happens if the host lacks what the packages need (glibc, CUDA driver, processor, disk space). V(warn) only tells, and builds.
+    type: str
+    choices: [enforce, warn]
+    default: enforce
+  keep:
+    description: Generations of each environment that are kept beside the active one, the latest active first.
+    type: int
+    default: 3
+  keep_days:
+    description:
+      - A generation beyond O(keep) is removed when it was last active more than so many days ago, is not pinned, and no process,
+        kernel or systemd unit uses it. Idle shells, queued batch jobs and virtual environments on top of it cannot be seen.
+    type: int
+    default: 14
+  time_limit:
+    description: Seconds after which a build on the host is ended. It runs in the background and survives a lost connection.
+    type: int
+    default: 7200
   _locks:
     description: Set by the action plugin, which reads the locks on the controller. Not for users.
     type: dict
@@ -255,8 +367,8 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store imp
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
 
-#: What shapes a generation beside the lock and the engine.
-OPTIONS = {"bytecode": True}
+#: The environment's options that shape its generation beside the lock and the engine, and so are part of its id.
+SHAPING = ("bytecode", "user_site")
 
 #: Seconds to wait for another run on the same host: a large environment takes minutes.
 PATIENCE = 900.0
@@ -279,8 +391,9 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> list[plan.Wanted]:
         if name in seen:
             raise Problem(f"environments: {name} is listed twice.")
         seen.add(name)
+        options = {option: item[option] for option in SHAPING}
         if item["state"] != "present":
-            result.append(plan.Wanted(name, item["state"], options=OPTIONS))
+            result.append(plan.Wanted(name, item["state"], options=options))
             continue
         if name not in locks:
             raise Problem(f"environments: {name} needs a lock.")
@@ -291,7 +404,7 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> list[plan.Wanted]:
                 f"{name}: the lock {locks[name]['path']} is for {' and '.join(sorted(digests))}, "
                 f"but this host is {platform}: lock for {platform} too."
             )
-        wanted = plan.Wanted(name, "present", lock=digest, options=OPTIONS)
+        wanted = plan.Wanted(name, "present", lock=digest, options=options)
         if name in packages:
             wanted = dataclasses.replace(wanted, packages=tuple(from_data(item) for item in packages[name]))
             if digest_of(wanted.packages or ()) != digest:

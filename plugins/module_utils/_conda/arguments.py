@@ -12,6 +12,9 @@ import typing as t
 
 STATES = ("present", "absent", "rolled_back")
 
+#: How deeply a generation is compared with its seal, cheapest first (``drift.py``).
+LEVELS = ("records", "paths", "full")
+
 
 def argument_spec() -> dict[str, t.Any]:
     """Return the options as a user gives them."""
@@ -24,6 +27,22 @@ def argument_spec() -> dict[str, t.Any]:
                 "name": {"type": "str", "required": True},
                 "lock": {"type": "str"},
                 "state": {"type": "str", "choices": list(STATES), "default": "present"},
+                "categories": {"type": "list", "elements": "str", "default": ["main"]},
+                "generation": {"type": "str"},
+                "hold": {"type": "bool", "default": True},
+                "pinned": {"type": "list", "elements": "str", "default": []},
+                "smoke_test": {
+                    "type": "dict",
+                    "options": {
+                        "imports": {"type": "list", "elements": "str", "default": []},
+                        "command": {"type": "str"},
+                        "user": {"type": "str", "default": "nobody"},
+                        "timeout": {"type": "int", "default": 120},
+                    },
+                },
+                "replace_unmanaged": {"type": "bool", "default": False},
+                "user_site": {"type": "bool", "default": False},
+                "bytecode": {"type": "bool", "default": True},
                 "kernel": {"type": "dict"},
             },
         },
@@ -32,4 +51,15 @@ def argument_spec() -> dict[str, t.Any]:
         "engine_mirror": {"type": "str"},
         "timeout": {"type": "int", "default": 30},
         "retries": {"type": "int", "default": 3},
+        "require_sha256": {"type": "bool", "default": True},
+        "mirrors": {"type": "dict", "default": {}},
+        "proxy": {"type": "str"},
+        "ca_bundle": {"type": "path"},
+        "netrc": {"type": "path"},
+        "credentials": {"type": "dict", "no_log": True},
+        "level": {"type": "str", "choices": list(LEVELS), "default": "paths"},
+        "preflight": {"type": "str", "choices": ["enforce", "warn"], "default": "enforce"},
+        "keep": {"type": "int", "default": 3},
+        "keep_days": {"type": "int", "default": 14},
+        "time_limit": {"type": "int", "default": 7200},
     }

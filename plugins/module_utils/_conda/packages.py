@@ -23,7 +23,9 @@ class Package:
 
     ``manager``: ``conda`` or ``pip``. ``build``: conda's build string, empty for pip. ``subdir``: ``linux-64``,
     ``noarch`` ..., empty where the lock does not say. ``url``: where the archive lies, credentials included.
-    ``sha256``: of the archive, 64 lower-case hex digits. ``depends``: names only, and only to order by.
+    ``sha256``: of the archive, 64 lower-case hex digits. ``depends``: match specs
+    (``NAME`` or ``NAME CONSTRAINT``) as far as the lock has them; names order the installation, specs of virtual packages
+    (``__cuda >=12``) are what a host must have.
     """
 
     manager: str

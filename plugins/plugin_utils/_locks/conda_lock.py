@@ -96,7 +96,8 @@ def _package(
         md5 = isinstance(hashes, dict) and hashes.get("md5")
         no_sha256.append(f"{where}: {archive} ({'md5 only' if md5 and not digest else 'no valid sha256'})")
         return None
-    depends = tuple(entry["dependencies"]) if isinstance(entry.get("dependencies"), dict) else ()
+    needs = entry.get("dependencies")
+    depends = tuple(f"{need} {spec or ''}".strip() for need, spec in needs.items()) if isinstance(needs, dict) else ()
     if manager == "pip":
         return Package("pip", normal_form.canonical(name), version, "", "", url, digest, depends)
     parts = normal_form.split_conda_name(archive)

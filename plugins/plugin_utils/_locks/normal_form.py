@@ -100,7 +100,7 @@ def ordered(packages: t.Iterable[Package]) -> tuple[Package, ...]:
                 elif name in by_name and name not in done:
                     done.add(name)
                     stack.append((name, True))
-                    stack += [(canonical(need), False) for need in reversed(by_name[name].depends)]
+                    stack += [(canonical(need.partition(" ")[0]), False) for need in reversed(by_name[name].depends)]
     return tuple(result)
 
 
