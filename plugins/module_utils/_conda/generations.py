@@ -14,7 +14,8 @@ import os
 import re
 import typing as t
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import holds, processes, seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import drift, holds, processes, seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import Drift
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, split_generation
 
 
@@ -34,7 +35,7 @@ class Environment:
     active: str | None = None
     sealed: dict[str, seal.Seal] = dataclasses.field(default_factory=dict)
     unsealed: tuple[str, ...] = ()
-    drift: dict[str, list[seal.Drift]] = dataclasses.field(default_factory=dict)
+    drift: dict[str, list[Drift]] = dataclasses.field(default_factory=dict)
     hold: holds.Hold | None = None
     history: tuple[str, ...] = ()
     users: dict[str, list[int]] = dataclasses.field(default_factory=dict)
@@ -74,17 +75,17 @@ def observe(
             hold=holds.read_hold(store, name),
             history=tuple(holds.read_history(store, name)),
         )
-        drift = {}
+        differing = {}
         for generation in check(environment):
             known = environment.sealed.get(generation)
             if known:
-                drift[generation] = seal.find_drift(
+                differing[generation] = drift.find_drift(
                     store.generation(generation), store.prefix(generation, name), known
                 )
         asked = [*environment.unsealed, *(environment.sealed if name in leaving else ())]
         paths = {store.generation(generation): generation for generation in asked}
         users = {paths[path]: ids for path, ids in processes.users_of(paths).items()}
-        result[name] = dataclasses.replace(environment, drift=drift, users=users)
+        result[name] = dataclasses.replace(environment, drift=differing, users=users)
     return result
 
 

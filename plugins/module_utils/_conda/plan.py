@@ -12,9 +12,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import packages
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import Drift
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.generations import Environment
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.seal import Drift
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, generation_id, split_generation
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 

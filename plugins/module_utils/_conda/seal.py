@@ -49,19 +49,6 @@ class Seal:
     files: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Drift:
-    """One path that is not as sealed. ``kind``: added, removed, modified, type or permissions."""
-
-    path: str
-    kind: str
-    uid: int | None = None
-    mtime: float | None = None
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.path}"
-
-
 def walk(prefix: str) -> dict[str, Status]:
     """Return what lstat(2) says of every path below ``prefix``, keyed by the path relative to it."""
     found: dict[str, Status] = {}
@@ -150,65 +137,6 @@ def read(directory: str) -> Seal | None:
         return Seal(**data)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def find_drift(directory: str, prefix: str, seal: Seal) -> list[Drift]:
-    """Compare the environment with its seal, path by path, and return what differs, sorted by path.
-
-    Level ``paths``: type, mode, owner, size, modification time and inode of every path, and paths that do not belong.
-    A file whose times or inode differ is hashed; if its content is the sealed one, it is no drift.
-    """
-    try:
-        found = walk(prefix)
-    except FileNotFoundError:
-        return [Drift(".", "removed")]
-    try:
-        with open(f"{directory}/fingerprint", encoding="ascii") as file:
-            if file.read() == fingerprint(found):
-                return []
-        with open(f"{directory}/tree.json", "rb") as file:
-            tree = file.read()
-        with open(f"{directory}/stamps.json", "rb") as file:
-            stamps = json.loads(file.read())
-    except (OSError, ValueError):
-        return [Drift("../../stamps.json", "removed")]
-    if hashlib.sha256(tree).hexdigest() != seal.tree:
-        return [Drift("../../tree.json", "modified")]
-    rows: dict[str, Row] = {row[0]: row for row in json.loads(tree)}
-    result = []
-    for path in sorted(rows.keys() | found.keys()):
-        if _below_reported(path, result):
-            continue
-        row, status = rows.get(path), found.get(path)
-        if status is None:
-            result.append(Drift(path, "removed"))
-            continue
-        if row is None:
-            kind: str | None = "added"
-        else:
-            kind = _difference(prefix, row, status, stamps.get(path))
-        if kind:
-            result.append(Drift(path, kind, status[5], status[3] / 1e9))
-    return result
-
-
-def _below_reported(path: str, result: list[Drift]) -> bool:
-    """Tell whether a directory above ``path`` was just reported as added or removed as a whole."""
-    return bool(result) and result[-1].kind in ("added", "removed") and path.startswith(result[-1].path + "/")
-
-
-def _difference(prefix: str, row: Row, status: Status, stamp: list[int] | None) -> str | None:
-    path, kind, mode, size, content = row
-    if status[0] != kind:
-        return "type"
-    if kind == "l":
-        return None if os.readlink(f"{prefix}/{path}") == content else "modified"
-    if kind == "f" and (status[2] != size or (list(status[3:5]) != (stamp or [])[:2])):
-        if status[2] != size or file_sha256(f"{prefix}/{path}") != content:
-            return "modified"
-    if status[1] != mode or stamp is None or list(status[5:7]) != stamp[2:]:
-        return "permissions"
-    return None
 
 
 def _json(data: t.Any) -> bytes:

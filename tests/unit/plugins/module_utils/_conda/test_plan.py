@@ -9,10 +9,11 @@ import dataclasses
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import plan
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import Drift
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.generations import Environment
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.holds import Hold
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, digest_of
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.seal import Drift, Seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.seal import Seal
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, generation_id
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
