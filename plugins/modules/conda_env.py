@@ -355,7 +355,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, generations, plan
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, generations, plan, steps
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import VERSIONS
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.locking import exclusive
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import digest_of, from_data
@@ -377,7 +377,7 @@ PATIENCE = 900.0
 ANY = "any"
 
 
-def read_wanted(params: dict[str, t.Any], platform: str) -> list[plan.Wanted]:
+def read_wanted(params: dict[str, t.Any], platform: str) -> list[steps.Wanted]:
     """Return the environments as they are asked for; raises Problem on names, duplicates and foreign platforms."""
     locks: dict[str, t.Any] = params["_locks"] or {}
     packages: dict[str, t.Any] = {}
@@ -393,7 +393,7 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> list[plan.Wanted]:
         seen.add(name)
         options = {option: item[option] for option in SHAPING}
         if item["state"] != "present":
-            result.append(plan.Wanted(name, item["state"], options=options))
+            result.append(steps.Wanted(name, item["state"], options=options))
             continue
         if name not in locks:
             raise Problem(f"environments: {name} needs a lock.")
@@ -404,7 +404,7 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> list[plan.Wanted]:
                 f"{name}: the lock {locks[name]['path']} is for {' and '.join(sorted(digests))}, "
                 f"but this host is {platform}: lock for {platform} too."
             )
-        wanted = plan.Wanted(name, "present", lock=digest, options=options)
+        wanted = steps.Wanted(name, "present", lock=digest, options=options)
         if name in packages:
             wanted = dataclasses.replace(wanted, packages=tuple(from_data(item) for item in packages[name]))
             if digest_of(wanted.packages or ()) != digest:
@@ -413,7 +413,7 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> list[plan.Wanted]:
     return result
 
 
-def decide_all(wanted: list[plan.Wanted], store: Store, locked: bool) -> tuple[list[plan.Decision], dict[str, t.Any]]:
+def decide_all(wanted: list[steps.Wanted], store: Store, locked: bool) -> tuple[list[steps.Decision], dict[str, t.Any]]:
     """Observe the host and decide for every environment; also return what was found, by name."""
     by_name = {one.name: one for one in wanted}
     found = generations.observe(
@@ -430,7 +430,7 @@ def decide_all(wanted: list[plan.Wanted], store: Store, locked: bool) -> tuple[l
     return decisions, found
 
 
-def make_plan(decisions: list[plan.Decision], found: dict[str, t.Any]) -> Plan:
+def make_plan(decisions: list[steps.Decision], found: dict[str, t.Any]) -> Plan:
     """Gather the decisions into one plan."""
     diffs = [plan.diff(decision, found[decision.name].active) for decision in decisions]
     return Plan(
@@ -440,7 +440,7 @@ def make_plan(decisions: list[plan.Decision], found: dict[str, t.Any]) -> Plan:
     )
 
 
-def result_of(decisions: list[plan.Decision], store: Store, platform: str) -> dict[str, t.Any]:
+def result_of(decisions: list[steps.Decision], store: Store, platform: str) -> dict[str, t.Any]:
     """Return the module's own return values."""
     environments = []
     for decision in decisions:
@@ -498,7 +498,7 @@ def main() -> None:
             module.exit_json(changed=False, platform=platform, _needs=needs)
         planned = make_plan(decisions, found)
         base = module.params["base"].rstrip("/")
-        if any(isinstance(step, plan.Build) for step in planned.steps):
+        if any(isinstance(step, steps.Build) for step in planned.steps):
             check_base(base)
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)

@@ -22,8 +22,8 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     bytecode_program,
     engine,
     holds,
-    plan,
     seal,
+    steps,
     wheels,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
@@ -64,39 +64,39 @@ class Workshop:
     who: str
 
 
-def carry_out(steps: t.Iterable[t.Any], workshop: Workshop) -> list[str]:
+def carry_out(todo: t.Iterable[t.Any], workshop: Workshop) -> list[str]:
     """Execute the steps of all environments in their fixed order; the caller holds the store's lock.
 
     Returns sentences that the user should read. Raises Problem; then no link was switched unless everything was built, and a further run goes on from there.
     """
-    ordered = sorted(steps, key=lambda step: plan.ORDER.index(type(step)))
-    builds = [step for step in ordered if isinstance(step, plan.Build)]
+    ordered = sorted(todo, key=lambda step: steps.ORDER.index(type(step)))
+    builds = [step for step in ordered if isinstance(step, steps.Build)]
     store = workshop.store
     engine.discard_litter(store)
     motor = _prepare(builds, workshop) if builds else None
     notes: list[str] = []
     for step in ordered:
-        if isinstance(step, plan.Discard):
+        if isinstance(step, steps.Discard):
             _remove_tree(store.generation(step.generation))
-        elif isinstance(step, plan.Build):
+        elif isinstance(step, steps.Build):
             if motor is None:
                 raise AssertionError("a plan that builds was given no engine")
             notes += _build(step, motor, workshop)
-        elif isinstance(step, plan.PutHold):
+        elif isinstance(step, steps.PutHold):
             holds.write_hold(store, step.name, holds.Hold(step.lock, step.generation, _now(), workshop.who))
-        elif isinstance(step, plan.Flip):
+        elif isinstance(step, steps.Flip):
             os.makedirs(store.environments, mode=0o755, exist_ok=True)
             replace_link(store.link(step.name), store.prefix(step.generation, step.name))
             entry = {"generation": step.generation, "since": _now(), "why": step.why}
             holds.add_history(store, step.name, entry)
-        elif isinstance(step, plan.EndHold):
+        elif isinstance(step, steps.EndHold):
             os.unlink(store.hold(step.name))
-        elif isinstance(step, plan.RemoveLink):
+        elif isinstance(step, steps.RemoveLink):
             os.unlink(store.link(step.name))
             sync_directory(store.environments)
-        elif isinstance(step, plan.RemoveGeneration):
+        elif isinstance(step, steps.RemoveGeneration):
             _remove_generation(store.generation(step.generation))
-        elif isinstance(step, plan.Forget):
+        elif isinstance(step, steps.Forget):
             holds.forget(store, step.name)
     return notes
 
@@ -124,7 +124,7 @@ def tidy(store: Store) -> None:
             os.rmdir(store.root)
 
 
-def _prepare(builds: list[plan.Build], workshop: Workshop) -> engine.Engine:
+def _prepare(builds: list[steps.Build], workshop: Workshop) -> engine.Engine:
     """Fetch and verify all that the builds need, before any of them begins."""
     python = engine.find_python(workshop.base)
     if python is None:
@@ -149,7 +149,7 @@ def _archive(package: Package) -> archives.Archive:
     return archives.Archive(package.label, package.url, package.file_name, package.sha256)
 
 
-def _build(step: plan.Build, motor: engine.Engine, workshop: Workshop) -> list[str]:
+def _build(step: steps.Build, motor: engine.Engine, workshop: Workshop) -> list[str]:
     """Make the generation under its final path and seal it; return what the user should know of it."""
     store = workshop.store
     packages = step.wanted.packages
@@ -166,7 +166,7 @@ def _build(step: plan.Build, motor: engine.Engine, workshop: Workshop) -> list[s
 
 
 def _build_in(
-    directory: str, step: plan.Build, packages: t.Sequence[Package], motor: engine.Engine, workshop: Workshop
+    directory: str, step: steps.Build, packages: t.Sequence[Package], motor: engine.Engine, workshop: Workshop
 ) -> list[str]:
     store = workshop.store
     prefix = store.check_prefix(step.generation, step.name)

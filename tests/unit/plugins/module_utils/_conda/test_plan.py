@@ -14,6 +14,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.generatio
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.holds import Hold
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, digest_of
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.seal import Seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.steps import ORDER, Wanted
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, generation_id
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
@@ -30,7 +31,7 @@ HOLD = Hold(lock=digest_of(NEW), generation=NEW_ID, since="2026-01-01T00:00:00+0
 
 def wanted(packages=NEW, state="present", sent=True):
     lock = digest_of(packages) if state == "present" else None
-    return plan.Wanted("e", state, lock, packages if sent else None)
+    return Wanted("e", state, lock, packages if sent else None)
 
 
 def seal(generation, packages):
@@ -52,7 +53,7 @@ def decide(want, have):
 
 
 def steps(decision):
-    ordered = sorted(decision.steps, key=lambda step: plan.ORDER.index(type(step)))
+    ordered = sorted(decision.steps, key=lambda step: ORDER.index(type(step)))
     return [(type(step).__name__, getattr(step, "generation", None)) for step in ordered]
 
 
