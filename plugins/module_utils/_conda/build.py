@@ -20,6 +20,7 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     archives,
     bytecode_program,
+    dialogue,
     engine,
     holds,
     seal,
@@ -62,6 +63,8 @@ class Workshop:
     timeout: float
     retries: int
     who: str
+    #: Is told from time to time how far a build is: ``phase``, ``done`` and ``total`` (packages), ``bytes``.
+    report: t.Callable[[dict[str, t.Any]], None] = lambda progress: None
 
 
 def carry_out(todo: t.Iterable[t.Any], workshop: Workshop) -> list[str]:
@@ -170,11 +173,15 @@ def _build_in(
 ) -> list[str]:
     store = workshop.store
     prefix = store.check_prefix(step.generation, step.name)
+    described: list[dict[str, t.Any]] = []
+
+    def approve(of_packages: list[dict[str, t.Any]]) -> None:
+        described[:] = of_packages
+
     os.makedirs(os.path.dirname(prefix), mode=0o755)
     conda = [package for package in packages if package.manager == "conda"]
     pip = [package for package in packages if package.manager == "pip"]
-    linked = _link(conda, prefix, motor, workshop) if conda else {"hashes": {}, "post_link": []}
-    known: dict[str, str] = linked["hashes"]
+    known = _link(conda, prefix, motor, workshop, approve) if conda else {}
     for path in wheels.install(motor, store, prefix, [_archive(package) for package in pip]):
         known.pop(path, None)
     _mark_as_managed(prefix)
@@ -195,9 +202,16 @@ def _build_in(
         files=0,
     )
     seal.write(directory, sealed, rows, found)
+    return _scripts(step.name, described)
+
+
+def _scripts(environment: str, found: t.Iterable[dict[str, t.Any]]) -> list[str]:
+    """Return what the user should know of packages that bring scripts for conda to run."""
     return [
-        f"{step.name}: the package {name} has a post-link script, which was not run: see whether the environment needs it."
-        for name in linked["post_link"]
+        f"{environment}: the package {package['name']} has a {moment} script, which is not run: see whether the "
+        "environment needs it."
+        for package in found
+        for moment in package["scripts"]
     ]
 
 
@@ -207,19 +221,27 @@ def _as_sealed(package: Package) -> Package:
 
 
 def _link(
-    packages: t.Sequence[Package], prefix: str, motor: engine.Engine, workshop: Workshop
-) -> dict[str, t.Any]:
-    """Link the conda packages; return the link program's answer (``link_program.link``)."""
+    packages: t.Sequence[Package],
+    prefix: str,
+    motor: engine.Engine,
+    workshop: Workshop,
+    approve: t.Callable[[list[dict[str, t.Any]]], None],
+) -> dict[str, str]:
+    """Link the conda packages; return the sha256 of the files that are as their package has them, by path.
+
+    ``approve``: see ``dialogue.converse``.
+    """
     store = workshop.store
     request: dict[str, t.Any] = {
         "prefix": prefix,
         "platform": workshop.platform,
         "cache": store.packages,
+        "bytecode": True,
         "packages": [_link_request(package, store, again=False) for package in packages],
     }
     try:
-        return engine.link(motor, request, store.temporary)
-    except Problem:
+        return engine.link(motor, request, store.temporary, approve, workshop.report)
+    except dialogue.EngineRefused:
         # A package that was unpacked earlier may have been edited since, through a hard link of an environment.
         # Unpack all of them again, from archives whose hashes are checked again; if that fails too, that is the error.
         shutil.rmtree(prefix, ignore_errors=True)
@@ -227,7 +249,7 @@ def _link(
         archives.verify(store.archives, parts)
         archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries)
         request["packages"] = [_link_request(package, store, again=True) for package in packages]
-        return engine.link(motor, request, store.temporary)
+        return engine.link(motor, request, store.temporary, approve, workshop.report)
 
 
 def _link_request(package: Package, store: Store, again: bool) -> dict[str, t.Any]:

@@ -14,13 +14,12 @@ import inspect
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import typing as t
 import zipfile
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import archives, link_program
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import archives, dialogue, link_program
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import (
     OLDEST_PYTHON,
     PYPI,
@@ -122,25 +121,30 @@ def clean_environment(home: str) -> dict[str, str]:
     return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": home, "LC_ALL": "C.UTF-8"}
 
 
-def link(engine: Engine, request: dict[str, t.Any], temporary: str) -> dict[str, t.Any]:
-    """Run the link program in a child process and return its answer.
+def link(
+    engine: Engine,
+    request: dict[str, t.Any],
+    temporary: str,
+    approve: t.Callable[[list[dict[str, t.Any]]], None],
+    report: t.Callable[[dict[str, t.Any]], None],
+) -> dict[str, str]:
+    """Run the link program in a child process; return the sha256 of the files that it linked unchanged, by path.
 
-    ``request``: see ``link_program.link``. Raises Problem when the engine refuses or dies.
+    ``request``: see ``link_program.link``; ``approve`` and ``report``: see ``dialogue.converse``. Raises EngineRefused
+    or EngineDied, or what ``approve`` raises; then the prefix was not touched.
     """
-    request = dict(request, engine=engine.directory)
     environment = clean_environment(temporary)
     # Whatever the engine may try to fetch by itself fails at once: only verified archives are linked.
     environment.update(dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9"))
-    process = subprocess.run(
+    answer = dialogue.converse(
         [engine.python, "-I", "-S", "-B", "-c", inspect.getsource(link_program)],
-        input=json.dumps(request).encode(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd="/",
-        env=environment,
-        check=False,
+        dict(request, engine=engine.directory),
+        environment,
+        "The engine (py-rattler)",
+        approve,
+        report,
     )
-    return _answer(process, "the engine (py-rattler)")
+    return t.cast("dict[str, str]", answer["hashes"])
 
 
 def run_program(python: str, source: t.Any, request: dict[str, t.Any], temporary: str, who: str) -> dict[str, t.Any]:
@@ -164,22 +168,12 @@ def _answer(process: subprocess.CompletedProcess[bytes], who: str) -> dict[str, 
     except ValueError:
         answer = None
     if process.returncode != 0 or not isinstance(answer, dict):
-        if process.returncode < 0:
-            how = f"was killed by signal {-process.returncode} ({_signal_name(-process.returncode)})"
-        else:
-            how = f"ended with status {process.returncode}"
         words = process.stderr.decode("utf-8", "replace").strip()[-2000:]
+        how = dialogue.how_it_ended(process.returncode)
         raise Problem(f"{who} {how}; nothing was switched." + (f" It said: {words}" if words else ""))
     if "error" in answer:
         raise Problem(f"{who} refused: {answer['error']}")
     return answer
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown"
 
 
 def discard_litter(store: Store) -> None:
