@@ -160,7 +160,8 @@ options:
     description:
       - How the active generation is compared with its seal.
       - V(records) looks at the packages' records and pip's metadata only; V(paths) at type, mode, owner, size, times and inode of
-        every path and for paths that do not belong; V(full) hashes every file.
+        every path and for paths that do not belong; V(full) hashes every file, and so sees an edit that keeps size and time.
+      - A generation that is switched back to is compared at V(paths) at least.
     type: str
     choices: [records, paths, full]
     default: paths
@@ -292,17 +293,29 @@ environments:
       elements: dict
       contains:
         path:
-          description: The path, relative to the prefix.
+          description:
+            - The path, relative to the prefix. Bytes that are no text, control characters and backslashes are escaped.
+            - A directory that was added or removed stands for everything below it.
           returned: always
           type: str
         kind:
-          description: One of added, removed, modified, type and permissions.
+          description:
+            - One of added, removed, modified, type, permissions (mode or owner), clobbered (pip replaced or removed
+              a package of the lock) and unreadable.
           returned: always
+          type: str
+        package:
+          description: The package that was clobbered.
+          returned: when the kind is clobbered
           type: str
         uid:
           description: User id of the owner, where the path exists.
           returned: always
           type: int
+        owner:
+          description: Name of that user, where the host knows it.
+          returned: always
+          type: str
         mtime:
           description: Time of the last modification in seconds since the epoch, where the path exists.
           returned: always
@@ -337,6 +350,11 @@ generations:
   returned: success
   type: dict
   sample: {ai_env: /opt/lockstep/generations/3f0c9a54be1d7702/envs/ai_env}
+level:
+  description: How the active generations were compared with their seals.
+  returned: success
+  type: str
+  sample: paths
 platform:
   description: The host's platform, as conda calls it.
   returned: success
@@ -355,7 +373,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, generations, plan, steps
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, drift, generations, plan, steps
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import VERSIONS
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.locking import exclusive
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import digest_of, from_data
@@ -413,7 +431,9 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> list[steps.Wanted]:
     return result
 
 
-def decide_all(wanted: list[steps.Wanted], store: Store, locked: bool) -> tuple[list[steps.Decision], dict[str, t.Any]]:
+def decide_all(
+    wanted: list[steps.Wanted], store: Store, level: str, locked: bool
+) -> tuple[list[steps.Decision], dict[str, t.Any]]:
     """Observe the host and decide for every environment; also return what was found, by name."""
     by_name = {one.name: one for one in wanted}
     found = generations.observe(
@@ -422,6 +442,7 @@ def decide_all(wanted: list[steps.Wanted], store: Store, locked: bool) -> tuple[
         check=lambda environment: plan.generations_to_check(by_name[environment.name], environment, VERSIONS),
         leaving=[one.name for one in wanted if one.state == "absent"],
         locked=locked,
+        level=level,
     )
     decisions = [plan.decide(one, found[one.name], store, VERSIONS) for one in wanted]
     for decision in decisions:
@@ -449,7 +470,7 @@ def result_of(decisions: list[steps.Decision], store: Store, platform: str) -> d
             "state": decision.state,
             "changed": bool(decision.steps),
             "packages": plan.difference(decision),
-            "drift": [dataclasses.asdict(drift) for drift in decision.drift[: plan.DRIFT_RETURNED]],
+            "drift": [drift.as_result(one) for one in decision.drift[: plan.DRIFT_RETURNED]],
         }
         if decision.generation:
             entry["generation"] = decision.generation
@@ -492,7 +513,7 @@ def main() -> None:
         store = Store(check_root(module.params["root"]))
         platform = host_platform(os.uname().machine)
         wanted = read_wanted(module.params, platform)
-        decisions, found = decide_all(wanted, store, locked=False)
+        decisions, found = decide_all(wanted, store, module.params["level"], locked=False)
         if any(decision.needs_packages for decision in decisions):
             needs = [decision.name for decision in decisions if decision.needs_packages]
             module.exit_json(changed=False, platform=platform, _needs=needs)
@@ -517,7 +538,7 @@ def main() -> None:
         )
         with exclusive(store.lock_file, PATIENCE, prepare=lambda: build.prepare_root(store)):
             # Another run may have been at work since the plan was made: what counts is what is found now.
-            fresh, _found = decide_all(wanted, store, locked=True)
+            fresh, _found = decide_all(wanted, store, module.params["level"], locked=True)
             if any(decision.needs_packages for decision in fresh):
                 raise Problem("The environments changed between planning and building: run again.")
             try:
@@ -530,7 +551,7 @@ def main() -> None:
             module.warn(note)
         return dict(result_of(fresh, store, platform), changed=any(decision.steps for decision in fresh))
 
-    conclude(module, planned, apply, **result_of(decisions, store, platform))
+    conclude(module, planned, apply, level=module.params["level"], **result_of(decisions, store, platform))
 
 
 if __name__ == "__main__":

@@ -52,12 +52,14 @@ def observe(
     check: t.Callable[[Environment], t.Iterable[str]],
     leaving: t.Collection[str] = (),
     locked: bool = False,
+    level: str = "paths",
 ) -> dict[str, Environment]:
     """Read the environments called ``names``.
 
     ``check``: says which generations of an environment are to be compared with their seals. ``leaving``: names for
     which processes are looked for that use any of their generations. ``locked``: the caller holds the store's lock; otherwise, while another run
-    holds it, unsealed generations count as being built, not as left behind.
+    holds it, unsealed generations count as being built, not as left behind. ``level``: how the active generation is
+    compared (``drift.py``); others, which may be switched to, are compared at level ``paths`` at least.
     """
     names = list(names)
     sealed, unsealed = _generations(store)
@@ -79,8 +81,9 @@ def observe(
         for generation in check(environment):
             known = environment.sealed.get(generation)
             if known:
+                deep = level if generation == active or level == "full" else "paths"
                 differing[generation] = drift.find_drift(
-                    store.generation(generation), store.prefix(generation, name), known
+                    store.generation(generation), store.prefix(generation, name), known, deep
                 )
         asked = [*environment.unsealed, *(environment.sealed if name in leaving else ())]
         paths = {store.generation(generation): generation for generation in asked}

@@ -8,7 +8,8 @@ Beside the environment of a generation lie
 - ``seal.json``: what was asked for (lock digest, packages, engine, options) and the digest of ``tree.json``;
 - ``tree.json``: every path with type, mode, size and sha256 or target, equal on all hosts;
 - ``stamps.json``: modification time, inode and owner of every path on this host, which no other host shares;
-- ``fingerprint``: one digest over what ``lstat`` says of all paths, so that the usual answer, nothing changed, is cheap.
+- ``fingerprint``: one digest over what ``lstat`` says of all paths, so that the usual answer, nothing changed, is cheap;
+- ``records-fingerprint``: the same over the records of conda and pip alone (``records.py``), for the level ``records``.
 
 This module util is private to the collection.
 """
@@ -23,6 +24,7 @@ import stat
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, from_data, to_data
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.records import is_record
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256, write_atomically
 
 FORMAT = 1
@@ -74,6 +76,16 @@ def walk(prefix: str) -> dict[str, Status]:
     return found
 
 
+def status_of(status: os.stat_result) -> Status:
+    """Return what ``walk`` keeps of one path; ``walk`` itself does without the call, for tens of thousands of paths."""
+    mode = status.st_mode
+    kind = "f" if stat.S_ISREG(mode) else "d" if stat.S_ISDIR(mode) else "l" if stat.S_ISLNK(mode) else "o"
+    return (
+        *(kind, mode & 0o7777, status.st_size, status.st_mtime_ns),
+        *(status.st_ino, status.st_uid, status.st_gid),
+    )
+
+
 def fingerprint(found: dict[str, Status]) -> str:
     """Return one digest over all of ``found``.
 
@@ -116,6 +128,8 @@ def write(directory: str, seal: Seal, rows: list[Row], found: dict[str, Status])
     write_atomically(f"{directory}/tree.json", tree)
     write_atomically(f"{directory}/stamps.json", _json(stamps))
     write_atomically(f"{directory}/fingerprint", fingerprint(found).encode())
+    records = {path: status for path, status in found.items() if is_record(path)}
+    write_atomically(f"{directory}/records-fingerprint", fingerprint(records).encode())
     data = dataclasses.asdict(seal)
     data.update(
         format=FORMAT,
