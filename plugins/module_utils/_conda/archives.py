@@ -67,6 +67,9 @@ def fetch_missing(cache: str, wanted: t.Iterable[Archive], timeout: float, retri
             stop.set()
             failures.append(f"{archive.label}: {problem}")
             _remove_if_empty(os.path.dirname(destination))
+        except BaseException:  # the disk is full, for instance: no other download would fare better
+            stop.set()
+            raise
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         for future in [pool.submit(work, archive) for archive in todo]:

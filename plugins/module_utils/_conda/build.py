@@ -23,6 +23,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     dialogue,
     engine,
     holds,
+    litter,
     seal,
     steps,
     wheels,
@@ -73,15 +74,25 @@ def carry_out(todo: t.Iterable[t.Any], workshop: Workshop) -> list[str]:
     Returns sentences that the user should read. Raises Problem; then no link was switched unless everything was built, and a further run goes on from there.
     """
     ordered = sorted(todo, key=lambda step: steps.ORDER.index(type(step)))
-    builds = [step for step in ordered if isinstance(step, steps.Build)]
+    try:
+        return _carry_out(ordered, workshop)
+    except BaseException:
+        with contextlib.suppress(OSError):  # it did not work, but why is what the user has to know
+            litter.discard(workshop.store)
+        raise
+
+
+def _carry_out(ordered: t.Sequence[t.Any], workshop: Workshop) -> list[str]:
     store = workshop.store
-    engine.discard_litter(store)
+    litter.discard(store)
+    for step in ordered:
+        if isinstance(step, steps.Discard):  # before anything is fetched: it may be what fills the disk
+            _remove_tree(store.generation(step.generation))
+    builds = [step for step in ordered if isinstance(step, steps.Build)]
     motor = _prepare(builds, workshop) if builds else None
     notes: list[str] = []
     for step in ordered:
-        if isinstance(step, steps.Discard):
-            _remove_tree(store.generation(step.generation))
-        elif isinstance(step, steps.Build):
+        if isinstance(step, steps.Build):
             if motor is None:
                 raise AssertionError("a plan that builds was given no engine")
             notes += _build(step, motor, workshop)
@@ -162,7 +173,8 @@ def _build(step: steps.Build, motor: engine.Engine, workshop: Workshop) -> list[
     try:
         notes = _build_in(directory, step, packages, motor, workshop)
     except BaseException:
-        _remove_tree(directory)
+        with contextlib.suppress(OSError):  # what stays has no seal, and the next run removes it
+            _remove_tree(directory)
         raise
     sync_directory(store.generations)
     return notes
@@ -182,7 +194,7 @@ def _build_in(
     conda = [package for package in packages if package.manager == "conda"]
     pip = [package for package in packages if package.manager == "pip"]
     known = _link(conda, prefix, motor, workshop, approve) if conda else {}
-    for path in wheels.install(motor, store, prefix, [_archive(package) for package in pip]):
+    for path in _install_wheels([_archive(package) for package in pip], prefix, motor, workshop):
         known.pop(path, None)
     _mark_as_managed(prefix)
     if step.wanted.options.get("bytecode"):
@@ -250,6 +262,21 @@ def _link(
         archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries)
         request["packages"] = [_link_request(package, store, again=True) for package in packages]
         return engine.link(motor, request, store.temporary, approve, workshop.report)
+
+
+def _install_wheels(
+    parts: t.Sequence[archives.Archive], prefix: str, motor: engine.Engine, workshop: Workshop
+) -> set[str]:
+    """Install the wheels; return the paths that are theirs now (``wheels.install``)."""
+    store = workshop.store
+    try:
+        return wheels.install(motor, store, prefix, parts)
+    except Problem:
+        # uv compares hashes before it installs anything: an archive may not have reached the disk before a power cut.
+        if not archives.verify(store.archives, parts):
+            raise
+        archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries)
+        return wheels.install(motor, store, prefix, parts)
 
 
 def _link_request(package: Package, store: Store, again: bool) -> dict[str, t.Any]:

@@ -17,12 +17,15 @@ import sys
 
 sys.path = [entry for entry in sys.path if entry]
 
+import concurrent.futures.process  # noqa: E402
+import ctypes  # noqa: E402
 import hashlib  # noqa: E402
 import importlib.util  # noqa: E402
 import json  # noqa: E402
 import marshal  # noqa: E402
 import multiprocessing  # noqa: E402
 import os  # noqa: E402
+import signal  # noqa: E402
 import types  # noqa: E402
 import warnings  # noqa: E402
 
@@ -51,11 +54,25 @@ def main() -> None:
     chunks = [sources[start : start + CHUNK] for start in range(0, len(sources), CHUNK)]
     written = {}
     failed = []
-    with multiprocessing.get_context("fork").Pool(max(1, min(request["jobs"], len(chunks)))) as pool:
-        for some, wrong in pool.imap_unordered(_compile_some, chunks):
-            written.update(some)
-            failed.extend(wrong)
+    workers = max(1, min(request["jobs"], len(chunks)))
+    fork = multiprocessing.get_context("fork")
+    # Not multiprocessing's own Pool: that one waits for ever when a worker is killed.
+    with concurrent.futures.ProcessPoolExecutor(workers, fork, _die_with, (os.getpid(),)) as pool:
+        try:
+            for some, wrong in pool.map(_compile_some, chunks):
+                written.update(some)
+                failed.extend(wrong)
+        except concurrent.futures.process.BrokenProcessPool:
+            json.dump({"error": "one of its processes was killed"}, sys.stdout)
+            return
     json.dump({"written": written, "failed": sorted(failed)}, sys.stdout)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this worker with its parent: it would wait for work for ever (it holds both ends of the queue)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _compile_some(sources: list) -> tuple:
@@ -161,7 +178,8 @@ def _link_once(entry: str, place: str) -> None:
 
 
 def _write(path: str, data: bytes) -> None:
-    temporary = "%s.%d" % (path, os.getpid())
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, ".%s.%d" % (name, os.getpid()))
     with open(temporary, "wb") as file:
         file.write(data)
         os.fchmod(file.fileno(), 0o644)

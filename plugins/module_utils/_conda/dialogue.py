@@ -19,6 +19,7 @@ import subprocess
 import threading
 import typing as t
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import children
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 #: Bytes that one line of the child may have: the hashes of half a million files.
@@ -51,14 +52,7 @@ def converse(
     (packages) and ``bytes`` (of archives that are linked) from time to time. ``who``: the child's name in errors.
     Raises EngineRefused or EngineDied; the child is gone when this returns.
     """
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd="/",
-        env=dict(environment),
-    )
+    process = children.start(command, environment)
     words = _LastWords(t.cast("t.BinaryIO", process.stderr))
     try:
         answer, nonsense = _talk(process, request, approve, report)

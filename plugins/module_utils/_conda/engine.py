@@ -13,13 +13,12 @@ import hashlib
 import inspect
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import typing as t
 import zipfile
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import archives, dialogue, link_program
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import archives, children, dialogue, link_program
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import (
     OLDEST_PYTHON,
     PYPI,
@@ -149,15 +148,9 @@ def link(
 
 def run_program(python: str, source: t.Any, request: dict[str, t.Any], temporary: str, who: str) -> dict[str, t.Any]:
     """Run the program ``source`` (a module) by ``python`` with a JSON request; return its JSON answer or raise Problem."""
-    process = subprocess.run(
-        [python, "-S", "-s", "-B", "-c", inspect.getsource(source)],
-        input=json.dumps(request).encode(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd="/",
-        env=dict(clean_environment(temporary), PYTHONHASHSEED="0"),
-        check=False,
-    )
+    argv = [python, "-S", "-s", "-B", "-c", inspect.getsource(source)]
+    environment = dict(clean_environment(temporary), PYTHONHASHSEED="0")
+    process = children.run(argv, environment, json.dumps(request).encode())
     return _answer(process, who)
 
 
@@ -174,19 +167,3 @@ def _answer(process: subprocess.CompletedProcess[bytes], who: str) -> dict[str, 
     if "error" in answer:
         raise Problem(f"{who} refused: {answer['error']}")
     return answer
-
-
-def discard_litter(store: Store) -> None:
-    """Remove what killed runs left: unfinished work and temporary names; only while the store's lock is held."""
-    litter = [f"{store.temporary}/{name}" for name in _names(store.temporary)]
-    for directory in (store.environments, os.path.dirname(store.hold("x")), os.path.dirname(store.history("x"))):
-        litter += [f"{directory}/{name}" for name in _names(directory) if name.startswith(".")]
-    for path in litter:
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-
-
-def _names(directory: str) -> list[str]:
-    return os.listdir(directory) if os.path.isdir(directory) else []

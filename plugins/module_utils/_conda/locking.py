@@ -18,9 +18,19 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 
+#: Descriptors of the locks that this process holds.
+_held: set[int] = set()
+
+
+def held() -> tuple[int, ...]:
+    """Return the descriptors of the locks that are held: a child that inherits them keeps others out while it lives."""
+    return tuple(sorted(_held))
+
+
 @contextlib.contextmanager
 def exclusive(path: str, patience: float, prepare: t.Callable[[], None]) -> t.Iterator[None]:
-    """Hold flock(2) on ``path`` for the block; the kernel lets go of it when the process dies, however it dies.
+    """Hold flock(2) on ``path`` for the block; the kernel lets go of it when the process dies, however it dies, and
+    with it the children that inherited it (``held``).
 
     ``patience``: seconds to wait for another run. ``prepare``: creates the directory. Raises Problem after waiting.
     The holder may remove the file: whoever waited for the removed one notices, and begins again with the new one.
@@ -35,9 +45,11 @@ def exclusive(path: str, patience: float, prepare: t.Callable[[], None]) -> t.It
         try:
             _wait(descriptor, path, deadline, patience)
             if _is_still(descriptor, path):
+                _held.add(descriptor)
                 yield
                 return
         finally:
+            _held.discard(descriptor)
             os.close(descriptor)
 
 

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import typing as t
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import children
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.archives import Archive, path_in_cache
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine import Engine, clean_environment
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
@@ -49,15 +50,8 @@ def install(engine: Engine, store: Store, prefix: str, wheels: t.Sequence[Archiv
             *("--cache-dir", f"{work}/cache", "--no-config", "--no-python-downloads", "--break-system-packages"),
             *("--link-mode", "hardlink", "--no-progress", "--color", "never"),
         ]
-        process = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env=dict(clean_environment(work), TMPDIR=work, PYTHONDONTWRITEBYTECODE="1"),
-            check=False,
-        )
+        environment = dict(clean_environment(work), TMPDIR=work, PYTHONDONTWRITEBYTECODE="1")
+        process = children.run(command, environment, errors=subprocess.STDOUT)
         if process.returncode != 0:
             words = process.stdout.decode("utf-8", "replace").replace(work + "/", "").strip()[-2000:]
             raise Problem(f"The pip packages of the lock cannot be installed (uv, status {process.returncode}): {words}")

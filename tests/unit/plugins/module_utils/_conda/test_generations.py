@@ -12,7 +12,6 @@ import time
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import generations, holds, locking, processes, seal
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine import discard_litter
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
@@ -162,11 +161,3 @@ def test_holds_and_history(store):
     assert holds.read_hold(store, "e") == holds.Hold("", "", "", "")
     holds.forget(store, "e")
     assert holds.read_hold(store, "e") is None and holds.read_history(store, "e") == []
-
-
-def test_litter_of_killed_runs_goes_and_nothing_else(store):
-    (pathlib.Path(store.temporary) / "wheels-x").mkdir()
-    (pathlib.Path(store.environments) / ".e.abc").symlink_to("/x")
-    pathlib.Path(store.link("e")).symlink_to(store.prefix(ONE, "e"))
-    discard_litter(store)
-    assert os.listdir(store.temporary) == [] and os.listdir(store.environments) == ["e"]

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What runs leave behind that were killed, cut off or out of disk; generations that were begun are the plan's business.
+
+Everything that is not finished has a name of its own: it lies in the store's temporary folder, or its name begins with a
+dot (of our own temporary files, and of the engine's), or it is a folder without content.
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, split_generation
+
+
+def discard(store: Store) -> None:
+    """Remove all litter below ``store``; the caller holds its lock, so nobody is at work. Raises OSError."""
+    for name in _names(store.temporary):
+        remove(f"{store.temporary}/{name}")
+    holds, histories = os.path.dirname(store.hold("x")), os.path.dirname(store.history("x"))
+    for directory in (store.environments, store.packages, holds, histories):
+        _discard_hidden(directory)
+    for interpreter in _names(store.bytecode):
+        for name in _names(f"{store.bytecode}/{interpreter}"):
+            _discard_hidden(f"{store.bytecode}/{interpreter}/{name}")
+    for name in _names(store.archives):
+        _discard_hidden(f"{store.archives}/{name}")
+        _remove_if_empty(f"{store.archives}/{name}")
+    for name in _names(store.generations):
+        # Killed between making the folder and the environment in it, or between removing one and the other.
+        if split_generation(name) is not None:
+            _remove_if_empty(f"{store.generations}/{name}/envs")
+            _remove_if_empty(f"{store.generations}/{name}")
+
+
+def remove(path: str) -> None:
+    """Remove ``path``, whatever it is. Raises OSError."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def _discard_hidden(directory: str) -> None:
+    for name in _names(directory):
+        if name.startswith("."):
+            remove(f"{directory}/{name}")
+
+
+def _remove_if_empty(directory: str) -> None:
+    with contextlib.suppress(OSError):
+        os.rmdir(directory)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
