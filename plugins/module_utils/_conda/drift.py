@@ -19,11 +19,11 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 import stat
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import records, seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256
 
 #: Programs that install into an environment behind conda's back, as they call themselves in ``INSTALLER``.
@@ -200,14 +200,14 @@ def _name_clobbered(
     prefix: str, result: list[Drift], rows: t.Mapping[str, seal.Row], sealed: seal.Seal
 ) -> list[Drift]:
     """Find what pip did to packages of the lock: that one path says more than all the files it touched."""
-    packages = {_canonical(package.name): package for package in sealed.packages}
-    names = {_canonical(name): name for name in map(records.distribution_of, rows) if name}
+    packages = {canonical(package.name): package for package in sealed.packages}
+    names = {canonical(name): name for name in map(records.distribution_of, rows) if name}
     gone = {one.path for one in result if one.kind == "removed"}
     clobbered: dict[str, Drift] = {}
     for one in result:
         directory = one.path[: -len("/INSTALLER")] if one.path.endswith("/INSTALLER") else one.path
         spelt = records.distribution_of(directory)
-        name = _canonical(spelt or "")
+        name = canonical(spelt or "")
         if name not in names and name not in packages:
             continue
         package = packages.get(name)
@@ -225,11 +225,6 @@ def _name_clobbered(
             clobbered[name] = dataclasses.replace(one, kind="clobbered", package=label)
     places = {one.path for one in clobbered.values()}
     return [*clobbered.values(), *(one for one in result if one.path not in places)]
-
-
-def _canonical(name: str) -> str:
-    """Return the name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _parse_stamps(text: bytes | None, rows: t.Mapping[str, seal.Row]) -> dict[str, list[int]] | None:

@@ -10,7 +10,11 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import json
 import re
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 
 #: What is looked at of a distribution.
 NAMES = ("METADATA", "RECORD", "INSTALLER", "PKG-INFO")
@@ -41,3 +45,14 @@ def installer_of(prefix: str, directory: str) -> str:
             return file.read(100).decode("utf-8", "replace").strip()
     except OSError:
         return ""
+
+
+def read(prefix: str, package: Package) -> dict[str, t.Any] | None:
+    """Return conda's record of ``package``, or None where there is none, it is damaged, or it is of another archive."""
+    path = f"{prefix}/conda-meta/{package.name}-{package.version}-{package.build}.json"
+    try:
+        with open(path, "rb") as file:
+            record = json.loads(file.read())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.get("sha256") == package.sha256 else None

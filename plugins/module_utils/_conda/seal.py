@@ -172,5 +172,21 @@ def read(directory: str) -> Seal | None:
         return None
 
 
+def why_not(directory: str) -> str:
+    """Return why ``read`` found no seal at ``directory``, as the end of a sentence."""
+    try:
+        with open(f"{directory}/seal.json", "rb") as file:
+            data = json.loads(file.read())
+    except FileNotFoundError:
+        return "without a seal: a run is building it, was interrupted, or somebody removed seal.json"
+    except OSError as error:
+        return f"unreadable: seal.json: {error.strerror}"
+    except ValueError:
+        return "damaged: seal.json is no JSON"
+    if isinstance(data, dict) and data.get("format") not in (None, FORMAT):
+        return f"of another version of this collection: seal.json has format {data['format']}"
+    return "damaged: seal.json is incomplete or belongs to another generation"
+
+
 def _json(data: t.Any) -> bytes:
     return json.dumps(data, separators=(",", ":"), sort_keys=True).encode()

@@ -38,9 +38,14 @@ def host_platform(machine: str) -> str:
         ) from None
 
 
+def is_name(name: str) -> bool:
+    """Tell whether an environment may be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> str:
     """Return ``name`` if an environment may be called so; raises Problem."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise Problem(
             f"environments: {name!r} is no name for an environment: use letters, digits and _ . + -, "
             "beginning with a letter, digit or _."

@@ -14,6 +14,7 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical, ordered
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import (
     Package,
     digest_of,
@@ -37,7 +38,6 @@ SUBDIRS = frozenset(
 _LISTED = 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_SEPARATORS = re.compile(r"[-_.]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,36 +77,6 @@ def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]]) -> NormalFor
     if problems:
         raise Problem(listing(f"{path} contradicts itself", problems))
     return NormalForm({platform: ordered(packages) for platform, packages in sorted(platforms.items())})
-
-
-def ordered(packages: t.Iterable[Package]) -> tuple[Package, ...]:
-    """Sort so that each package follows those it depends on, conda before pip; cycles keep the given order.
-
-    Names of packages that are not in the list (virtual packages among them) do not count.
-    """
-    result: list[Package] = []
-    for manager in ("conda", "pip"):
-        group = [package for package in packages if package.manager == manager]
-        by_name = {canonical(package.name): package for package in group}
-        done: set[str] = set()
-
-        for package in group:
-            # Depth first without recursion: a hostile lock may be a chain of any length.
-            stack = [(canonical(package.name), False)]
-            while stack:
-                name, left = stack.pop()
-                if left:
-                    result.append(by_name[name])
-                elif name in by_name and name not in done:
-                    done.add(name)
-                    stack.append((name, True))
-                    stack += [(canonical(need.partition(" ")[0]), False) for need in reversed(by_name[name].depends)]
-    return tuple(result)
-
-
-def canonical(name: str) -> str:
-    """Return the name as PEP 503 compares it."""
-    return _SEPARATORS.sub("-", name).lower()
 
 
 def is_sha256(text: str | None) -> bool:
