@@ -167,7 +167,9 @@ options:
     default: paths
   preflight:
     description:
-      - What happens if the host lacks what the packages need (glibc, CUDA driver, processor, disk space). V(warn) only tells, and builds.
+      - What happens if the host lacks what the packages need (glibc, kernel, processor, CUDA driver, GPUs, disk space). V(enforce) fails
+        with one error that lists everything, before a byte is fetched, in check mode too. V(warn) only tells, and builds.
+      - A lock for another platform and a O(root) on a network filesystem are refused whatever is set here.
     type: str
     choices: [enforce, warn]
     default: enforce
@@ -320,6 +322,53 @@ environments:
           description: Time of the last modification in seconds since the epoch, where the path exists.
           returned: always
           type: float
+    needs:
+      description:
+        - What the packages need of the host, as far as the lock says it, and after a build as their archives say it too.
+        - A failed preflight returns the same lists, by environment, as C(needs).
+      returned: when something is built
+      type: list
+      elements: dict
+      contains:
+        need:
+          description: A match spec of a virtual package, or C(CUDA) and the version that packages were built with.
+          returned: always
+          type: str
+          sample: __glibc >=2.17,<3.0.a0
+        from:
+          description: Packages that it comes from (five at most), as dictionaries with C(package) and C(field), which is one of
+            depends, constrains, version and build.
+          returned: always
+          type: list
+          elements: dict
+        packages:
+          description: How many packages it comes from.
+          returned: always
+          type: int
+        status:
+          description: One of satisfied, unsatisfied and unknown.
+          returned: always
+          type: str
+        by:
+          description: What the host has.
+          returned: always
+          type: str
+          sample: the host has glibc 2.36
+        warning:
+          description: What is so although the need is satisfied.
+          returned: when there is something
+          type: str
+    needs_unknown:
+      description: Packages of which the lock states no dependencies. Their archives are asked before anything is linked; then the list is empty.
+      returned: when something is built
+      type: list
+      elements: str
+    post_link:
+      description: Packages with scripts for conda to run, which are never run, as dictionaries with C(package) and C(scripts) (of pre-link,
+        post-link and pre-unlink). In check mode those whose archives were unpacked before.
+      returned: when something is built
+      type: list
+      elements: dict
     held:
       description: The hold that keeps the environment where it was rolled back to.
       returned: when there is one
@@ -395,14 +444,18 @@ PATIENCE = 900.0
 ANY = "any"
 
 
-def read_wanted(params: dict[str, t.Any], platform: str) -> list[steps.Wanted]:
-    """Return the environments as they are asked for; raises Problem on names, duplicates and foreign platforms."""
+def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wanted], list[str]]:
+    """Return the environments as they are asked for, and what is wrong with those whose locks are for other platforms.
+
+    Raises Problem on names and duplicates.
+    """
     locks: dict[str, t.Any] = params["_locks"] or {}
     packages: dict[str, t.Any] = {}
     if params["_packages"]:
         with open(params["_packages"], encoding="utf-8") as file:
             packages = json.load(file)
     result = []
+    refusals = []
     seen = set()
     for item in params["environments"]:
         name = check_name(item["name"])
@@ -418,17 +471,18 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> list[steps.Wanted]:
         digests = locks[name]["digests"]
         digest = digests.get(platform, digests.get(ANY))
         if digest is None:
-            raise Problem(
+            refusals.append(
                 f"{name}: the lock {locks[name]['path']} is for {' and '.join(sorted(digests))}, "
-                f"but this host is {platform}: lock for {platform} too."
+                f"but this host is {platform}: lock for {platform} too"
             )
+            continue
         wanted = steps.Wanted(name, "present", lock=digest, options=options)
         if name in packages:
             wanted = dataclasses.replace(wanted, packages=tuple(from_data(item) for item in packages[name]))
             if digest_of(wanted.packages or ()) != digest:
                 raise Problem(f"{name}: what the controller sent does not match its digest: run again.")
         result.append(wanted)
-    return result
+    return result, refusals
 
 
 def decide_all(
@@ -461,8 +515,11 @@ def make_plan(decisions: list[steps.Decision], found: dict[str, t.Any]) -> Plan:
     )
 
 
-def result_of(decisions: list[steps.Decision], store: Store, platform: str) -> dict[str, t.Any]:
-    """Return the module's own return values."""
+def result_of(
+    decisions: list[steps.Decision], store: Store, platform: str, preflight: t.Any = None
+) -> dict[str, t.Any]:
+    """Return the module's own return values; ``preflight``: what was found out about what is built."""
+    examined = preflight.result() if preflight else {}
     environments = []
     for decision in decisions:
         entry: dict[str, t.Any] = {
@@ -475,6 +532,7 @@ def result_of(decisions: list[steps.Decision], store: Store, platform: str) -> d
         if decision.generation:
             entry["generation"] = decision.generation
             entry["prefix"] = store.prefix(decision.generation, decision.name)
+        entry.update(examined.get(decision.name, {}))
         if decision.held:
             entry["held"] = decision.held
         if decision.kept:
@@ -487,13 +545,35 @@ def result_of(decisions: list[steps.Decision], store: Store, platform: str) -> d
     }
 
 
-def check_base(base: str) -> None:
-    """Raise Problem if there is a base that cannot run the engine; a missing one may be made before the steps are."""
+def check_base(base: str) -> list[str]:
+    """Say what is wrong with a base that cannot run the engine; a missing one may be made before the steps are."""
     from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import engine
 
     python = engine.find_python(base)
-    if python:
-        engine.check_python(python, base)
+    try:
+        if python:
+            engine.check_python(python, base)
+    except Problem as problem:
+        return [str(problem).rstrip(".")]
+    return []
+
+
+def examine(
+    planned: Plan, refusals: list[str], params: dict[str, t.Any], store: Store
+) -> tuple[t.Any, Plan]:
+    """Ask whether the host fits what is to be built; return the preflight, or None if nothing is, and the plan with its warnings.
+
+    Raises one Problem that lists everything that is wrong, ``refusals`` included.
+    """
+    builds = [step for step in planned.steps if isinstance(step, steps.Build)]
+    if not builds and not refusals:
+        return None, planned
+    from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.preflight import Preflight
+
+    preflight = Preflight(store, enforce=params["preflight"] == "enforce")
+    wrong = refusals + (check_base(params["base"].rstrip("/")) if builds else [])
+    warnings = preflight.examine(builds, wrong)
+    return preflight, dataclasses.replace(planned, warnings=(*planned.warnings, *warnings))
 
 
 def main() -> None:
@@ -512,29 +592,28 @@ def main() -> None:
     try:
         store = Store(check_root(module.params["root"]))
         platform = host_platform(os.uname().machine)
-        wanted = read_wanted(module.params, platform)
+        wanted, refusals = read_wanted(module.params, platform)
         decisions, found = decide_all(wanted, store, module.params["level"], locked=False)
         if any(decision.needs_packages for decision in decisions):
             needs = [decision.name for decision in decisions if decision.needs_packages]
             module.exit_json(changed=False, platform=platform, _needs=needs)
-        planned = make_plan(decisions, found)
-        base = module.params["base"].rstrip("/")
-        if any(isinstance(step, steps.Build) for step in planned.steps):
-            check_base(base)
+        preflight, planned = examine(make_plan(decisions, found), refusals, module.params, store)
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
 
     def apply(_plan: Plan) -> dict[str, t.Any]:
         from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import build
+        from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.preflight import Preflight
 
         workshop = build.Workshop(
             store=store,
             platform=platform,
-            base=base,
+            base=module.params["base"].rstrip("/"),
             engine_mirror=module.params["engine_mirror"],
             timeout=module.params["timeout"],
             retries=module.params["retries"],
             who=os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
+            preflight=preflight or Preflight(store, enforce=module.params["preflight"] == "enforce"),
         )
         with exclusive(store.lock_file, PATIENCE, prepare=lambda: build.prepare_root(store)):
             # Another run may have been at work since the plan was made: what counts is what is found now.
@@ -549,9 +628,11 @@ def main() -> None:
                 build.tidy(store)
         for note in notes:
             module.warn(note)
-        return dict(result_of(fresh, store, platform), changed=any(decision.steps for decision in fresh))
+        result = result_of(fresh, store, platform, workshop.preflight)
+        return dict(result, changed=any(decision.steps for decision in fresh))
 
-    conclude(module, planned, apply, level=module.params["level"], **result_of(decisions, store, platform))
+    result = result_of(decisions, store, platform, preflight)
+    conclude(module, planned, apply, level=module.params["level"], **result)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,13 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     wheels,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.preflight import Preflight
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     replace_link,
     sync_directory,
+    sync_filesystem,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
@@ -63,6 +65,7 @@ class Workshop:
     timeout: float
     retries: int
     who: str
+    preflight: Preflight
     #: Is told from time to time how far a build is: ``phase``, ``done`` and ``total`` (packages), ``bytes``.
     report: t.Callable[[dict[str, t.Any]], None] = lambda progress: None
 
@@ -147,14 +150,16 @@ def _prepare(builds: list[steps.Build], workshop: Workshop) -> engine.Engine:
         )
     store = workshop.store
     wanted = {}
+    engine_parts = []
     if not engine.is_unpacked(store, workshop.platform):
-        for part in engine.wheels(workshop.platform, workshop.engine_mirror):
-            wanted[part.sha256, part.file_name] = part
+        engine_parts = engine.wheels(workshop.platform, workshop.engine_mirror)
+        wanted = {(part.sha256, part.file_name): part for part in engine_parts}
     for build in builds:
         for package in build.wanted.packages or ():
             part = _archive(package)
             wanted[part.sha256, part.file_name] = part
     archives.fetch_missing(store.archives, wanted.values(), workshop.timeout, workshop.retries)
+    workshop.preflight.room_for_engine([archives.path_in_cache(store.archives, part) for part in engine_parts])
     return engine.unpack(store, workshop.platform, workshop.engine_mirror, python)
 
 
@@ -184,15 +189,16 @@ def _build_in(
 ) -> list[str]:
     store = workshop.store
     prefix = store.check_prefix(step.generation, step.name)
-    described: list[dict[str, t.Any]] = []
-
-    def approve(of_packages: list[dict[str, t.Any]]) -> None:
-        described[:] = of_packages
-
-    os.makedirs(os.path.dirname(prefix), mode=0o755)
     conda = [package for package in packages if package.manager == "conda"]
     pip = [package for package in packages if package.manager == "pip"]
-    known = _link(conda, prefix, motor, workshop, approve) if conda else {}
+    notes: list[str] = []
+
+    def approve(described: list[dict[str, t.Any]]) -> None:
+        parts = [archives.path_in_cache(store.archives, _archive(package)) for package in pip]
+        notes[:] = workshop.preflight.approve(step, described, parts)
+
+    os.makedirs(os.path.dirname(prefix), mode=0o755)
+    known = _link(conda, step, prefix, motor, workshop, approve) if conda else {}
     for path in _install_wheels([_archive(package) for package in pip], prefix, motor, workshop):
         known.pop(path, None)
     _mark_as_managed(prefix)
@@ -200,6 +206,7 @@ def _build_in(
         known.update(_compile(prefix, known, store))
     found = _normalise(prefix)
     rows = seal.make_tree(prefix, found, known)
+    sync_filesystem(directory)
     sealed = seal.Seal(
         generation=step.generation,
         environment=step.name,
@@ -212,17 +219,7 @@ def _build_in(
         files=0,
     )
     seal.write(directory, sealed, rows, found)
-    return _scripts(step.name, described)
-
-
-def _scripts(environment: str, found: t.Iterable[dict[str, t.Any]]) -> list[str]:
-    """Return what the user should know of packages that bring scripts for conda to run."""
-    return [
-        f"{environment}: the package {package['name']} has a {moment} script, which is not run: see whether the "
-        "environment needs it."
-        for package in found
-        for moment in package["scripts"]
-    ]
+    return notes
 
 
 def _as_sealed(package: Package) -> Package:
@@ -232,6 +229,7 @@ def _as_sealed(package: Package) -> Package:
 
 def _link(
     packages: t.Sequence[Package],
+    step: steps.Build,
     prefix: str,
     motor: engine.Engine,
     workshop: Workshop,
@@ -246,7 +244,7 @@ def _link(
         "prefix": prefix,
         "platform": workshop.platform,
         "cache": store.packages,
-        "bytecode": True,
+        "bytecode": bool(step.wanted.options.get("bytecode")),
         "packages": [_link_request(package, store, again=False) for package in packages],
     }
     try:
@@ -328,7 +326,7 @@ def _compile(prefix: str, known: t.Mapping[str, str], store: Store) -> dict[str,
     for library in _python_libraries(prefix):
         for path in _python_sources(library):
             relative = path[len(prefix) + 1 :]
-            sources.append([relative, known.get(relative)])
+            sources.append([relative, known.get(relative), relative in known or "/site-packages/" in relative])
     answer = engine.run_program(
         python,
         bytecode_program,
