@@ -23,9 +23,9 @@ REPOSITORY = "localhost/lockstep-bed"
 
 _HOST_PACKAGES = (
     "systemd systemd-sysv libpam-systemd dbus dbus-user-session openssh-server python3 python3-apt sudo nftables "
-    "iproute2 iputils-ping procps ca-certificates curl bzip2 xz-utils less kmod netbase cron"
+    "iproute2 iputils-ping procps ca-certificates curl bzip2 xz-utils less kmod netbase cron zsh"
 )
-"""What a small Debian server has. python3-apt: Ansible's package modules want it in check mode, too."""
+"""What a small Debian server has. zsh: people activate environments in it. python3-apt: Ansible's package modules want it in check mode, too."""
 
 _NO_PAPER = tuple(f"path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale", "info"))
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import glob
-import json
 import os
 import shutil
 import typing as t
@@ -24,12 +22,15 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     engine,
     holds,
     litter,
+    protection,
     seal,
+    startup,
     steps,
     wheels,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.preflight import Preflight
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.prefix_files import python_libraries
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
@@ -38,20 +39,6 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     sync_filesystem,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-
-#: PEP 668: pip and uv read it and refuse to change the environment.
-_EXTERNALLY_MANAGED = """\
-[externally-managed]
-Error=This environment is kept equal to its lock by Ansible (lockstep.gpufleet.conda_env):
- packages that are installed here by hand would be undone by the next run.
- Add them to the lock, or make an environment of your own on top:
- python -m venv --system-site-packages ~/my-env
-"""
-
-_FROZEN = {
-    "message": "This environment is kept equal to its lock by Ansible (lockstep.gpufleet.conda_env). "
-    "Add packages to the lock, or create an environment of your own."
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +188,11 @@ def _build_in(
     known = _link(conda, step, prefix, motor, workshop, approve) if conda else {}
     for path in _install_wheels([_archive(package) for package in pip], prefix, motor, workshop):
         known.pop(path, None)
-    _mark_as_managed(prefix)
+    link = store.link(step.name)
+    ours = protection.add(prefix, step.name, link)
+    ours |= startup.add(prefix, link, bool(step.wanted.options.get("user_site")))
+    for path in ours:
+        known.pop(path, None)
     if step.wanted.options.get("bytecode"):
         known.update(_compile(prefix, known, store))
     found = _normalise(prefix)
@@ -293,37 +284,13 @@ def _link_request(package: Package, store: Store, again: bool) -> dict[str, t.An
     }
 
 
-def _mark_as_managed(prefix: str) -> None:
-    """Leave the signs that conda (CEP 22) and pip (PEP 668) respect, and drop the engine's sign for backup tools."""
-    cache_tag = f"{prefix}/CACHEDIR.TAG"
-    if os.path.lexists(cache_tag):
-        os.unlink(cache_tag)
-    os.makedirs(f"{prefix}/conda-meta", mode=0o755, exist_ok=True)
-    _write(f"{prefix}/conda-meta/frozen", json.dumps(_FROZEN) + "\n")
-    for library in _python_libraries(prefix):
-        _write(f"{library}/EXTERNALLY-MANAGED", _EXTERNALLY_MANAGED)
-
-
-def _write(path: str, text: str) -> None:
-    """Write a new file: what lay there may be a hard link into the cache."""
-    if os.path.lexists(path):
-        os.unlink(path)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def _python_libraries(prefix: str) -> list[str]:
-    """Return the folders of Python's standard library: one, or none in an environment without Python."""
-    return [path for path in glob.glob(f"{glob.escape(prefix)}/lib/python3.*") if not os.path.islink(path)]
-
-
 def _compile(prefix: str, known: t.Mapping[str, str], store: Store) -> dict[str, str]:
     """Compile all Python sources of the standard library and of site-packages; return the hashes of the results."""
     python = f"{prefix}/bin/python"
     if not os.path.exists(python):
         return {}
     sources = []
-    for library in _python_libraries(prefix):
+    for library in python_libraries(prefix):
         for path in _python_sources(library):
             relative = path[len(prefix) + 1 :]
             sources.append([relative, known.get(relative), relative in known or "/site-packages/" in relative])
