@@ -19,7 +19,8 @@ WAYS = (
 
 @pytest.mark.parametrize("who", ["root", "legacy"])
 def test_pip_refuses_and_tells_the_ways(host, who):
-    answer = host.run(f"sudo -u {who} /opt/lockstep/envs/tiny/bin/python -m pip install --no-index nothing")
+    pip = "/opt/miniconda3/bin/python -m pip --python /opt/lockstep/envs/tiny/bin/python"
+    answer = host.run(f"sudo -u {who} {pip} install --no-index nothing")
     assert answer.rc == 1
     for way in WAYS:
         assert way in answer.stderr

@@ -95,5 +95,5 @@ def _move(spelled, prefix, program):
         names = getattr(module, "__dict__", {})
         if "__file__" in names:
             names["__file__"] = moved(names["__file__"])
-        if type(names.get("__path__")) is list:  # such as encodings, which looks for its parts later
+        if isinstance(names.get("__path__"), list):  # such as encodings, which looks for its parts later
             names["__path__"][:] = map(moved, names["__path__"])
