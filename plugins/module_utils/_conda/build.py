@@ -36,7 +36,6 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls impo
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     replace_link,
     sync_directory,
-    sync_filesystem,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
@@ -197,7 +196,6 @@ def _build_in(
         known.update(_compile(prefix, known, store))
     found = _normalise(prefix)
     rows = seal.make_tree(prefix, found, known)
-    sync_filesystem(directory)
     sealed = seal.Seal(
         generation=step.generation,
         environment=step.name,
@@ -293,7 +291,7 @@ def _compile(prefix: str, known: t.Mapping[str, str], store: Store) -> dict[str,
     for library in python_libraries(prefix):
         for path in _python_sources(library):
             relative = path[len(prefix) + 1 :]
-            sources.append([relative, known.get(relative), relative in known or "/site-packages/" in relative])
+            sources.append([relative, known.get(relative)])
     answer = engine.run_program(
         python,
         bytecode_program,

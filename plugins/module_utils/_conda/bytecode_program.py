@@ -78,16 +78,24 @@ def _die_with(parent: int) -> None:
 def _compile_some(sources: list) -> tuple:
     written, failed = {}, []
     warnings.simplefilter("ignore")
-    for path, digest, shareable in sources:
+    for path, digest in sources:
         target = _target(path)
         try:
-            if _is_fresh(path, target):
-                continue
-            written[target] = _shared(path, digest, target) if shareable else _alone(path, target)
+            if not _is_fresh(path, target):
+                written[target] = _compiled(path, digest, target)
         except (SyntaxError, ValueError, RecursionError, UnicodeError):
             # Some packages ship files that are no Python of this version (templates, tests of parsers).
             failed.append(path)
+            _discard(target)
     return written, failed
+
+
+def _discard(target: str) -> None:
+    """Remove what the package brought in this place: it is not of this source, and Python might run it unchecked."""
+    try:
+        os.unlink(os.path.join(prefix, target))
+    except FileNotFoundError:
+        pass
 
 
 def _target(path: str) -> str:
@@ -96,7 +104,12 @@ def _target(path: str) -> str:
 
 
 def _is_fresh(path: str, target: str) -> bool:
-    """Tell whether the compiled file that the package brought would be used by Python as it is."""
+    """Tell whether the compiled file that the package brought is of this very source, as Python itself judges it.
+
+    Then it stays: it comes out of the same verified archive as the source, is the same on every host, and a package has
+    its files as it was made. By time and size that is known as exactly as the engine keeps times, which are the archive's;
+    a patched file has a new time. Whatever else says, a file that need not be checked has to hold the source's hash.
+    """
     try:
         with open(os.path.join(prefix, target), "rb") as file:
             header = file.read(16)
@@ -113,35 +126,47 @@ def _is_fresh(path: str, target: str) -> bool:
     return bool(flags & 1) and header[8:16] == importlib.util.source_hash(_read(path))
 
 
+def _content(path: str) -> bytes:
+    # Unbuffered: most of the time of a build that compiles nothing goes into opening small files.
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
+
+
 def _read(path: str) -> bytes:
-    with open(os.path.join(prefix, path), "rb") as file:
-        return file.read()
+    return _content(os.path.join(prefix, path))
 
 
-def _alone(path: str, target: str) -> str:
-    """Compile for this environment only: the source holds the environment's own path."""
-    data = _compile(_read(path), path)
+def _compiled(path: str, digest: str, target: str) -> str:
+    """Put the compiled file of ``path`` in its place and return its sha256.
+
+    ``digest``: the source's, where it is as its package has it; None for a patched file or one of a wheel, which is read.
+    """
+    if digest is not None:
+        return _shared(path, digest, None, target)
+    source = _read(path)
+    if os.fsencode(prefix) in source:
+        return _alone(path, source, target)
+    return _shared(path, hashlib.sha256(source).hexdigest(), source, target)
+
+
+def _alone(path: str, source: bytes, target: str) -> str:
+    """Compile for this environment only: the source holds the environment's own path, so no other could use it."""
+    data = _compile(source, path)
     place = os.path.join(prefix, target)
     os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
     _write(place, data)
     return hashlib.sha256(data).hexdigest()
 
 
-def _shared(path: str, digest: str, target: str) -> str:
+def _shared(path: str, digest: str, source: bytes, target: str) -> str:
     """Link the compiled file out of the cache, where it is verified first or made."""
-    source = None
-    if digest is None:
-        source = _read(path)
-        digest = hashlib.sha256(source).hexdigest()
     key = hashlib.sha256(("%s %s" % (digest, path)).encode("utf-8", "surrogateescape")).hexdigest()
     directory = os.path.join(cache, key[:2])
     place = os.path.join(prefix, target)
     if key in known:
         entry = os.path.join(directory, "%s.%s" % (key, known[key]))
         try:
-            with open(entry, "rb") as file:
-                intact = hashlib.sha256(file.read()).hexdigest() == known[key]
-            if intact:
+            if hashlib.sha256(_content(entry)).hexdigest() == known[key]:
                 _link(entry, place)
                 return known[key]
             os.unlink(entry)
@@ -173,8 +198,7 @@ def _link_once(entry: str, place: str) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # too many links, or a filesystem without them
-        with open(entry, "rb") as file:
-            _write(place, file.read())
+        _write(place, _content(entry))
 
 
 def _write(path: str, data: bytes) -> None:

@@ -25,7 +25,11 @@ import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, from_data, to_data
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.records import is_record
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256, write_atomically
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
+    file_sha256,
+    sync_filesystem,
+    write_atomically,
+)
 
 FORMAT = 1
 
@@ -52,27 +56,35 @@ class Seal:
 
 
 def walk(prefix: str) -> dict[str, Status]:
-    """Return what lstat(2) says of every path below ``prefix``, keyed by the path relative to it."""
+    """Return what lstat(2) says of every path below ``prefix``, keyed by the path relative to it.
+
+    Directories are read through descriptors: the kernel then looks up one name for each path, not the whole prefix,
+    which is a third of the time of a run that has nothing to do.
+    """
     found: dict[str, Status] = {}
     pending = [""]
     while pending:
         parent = pending.pop()
-        with os.scandir(f"{prefix}/{parent}") as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                path = parent + entry.name
-                mode = status.st_mode
-                if stat.S_ISREG(mode):
-                    kind = "f"
-                elif stat.S_ISDIR(mode):
-                    kind = "d"
-                    pending.append(path + "/")
-                else:
-                    kind = "l" if stat.S_ISLNK(mode) else "o"
-                found[path] = (
-                    *(kind, mode & 0o7777, status.st_size, status.st_mtime_ns),
-                    *(status.st_ino, status.st_uid, status.st_gid),
-                )
+        descriptor = os.open(f"{prefix}/{parent}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    path = parent + entry.name
+                    mode = status.st_mode
+                    if stat.S_ISREG(mode):
+                        kind = "f"
+                    elif stat.S_ISDIR(mode):
+                        kind = "d"
+                        pending.append(path + "/")
+                    else:
+                        kind = "l" if stat.S_ISLNK(mode) else "o"
+                    found[path] = (
+                        *(kind, mode & 0o7777, status.st_size, status.st_mtime_ns),
+                        *(status.st_ino, status.st_uid, status.st_gid),
+                    )
+        finally:
+            os.close(descriptor)
     return found
 
 
@@ -119,17 +131,24 @@ def make_tree(prefix: str, found: dict[str, Status], known: t.Mapping[str, str])
 
 
 def write(directory: str, seal: Seal, rows: list[Row], found: dict[str, Status]) -> None:
-    """Seal the generation at ``directory``; ``seal.json`` appears last, by one rename, after all else is on disk.
+    """Seal the generation at ``directory``; ``seal.json`` appears last, by one rename, after all else is on disk: the
+    generation too, by one sync of its filesystem instead of one for each file.
 
     ``seal.tree`` and ``seal.files`` are filled in here.
     """
     tree = _json(rows)
     stamps = {path: status[3:] for path, status in found.items()}
-    write_atomically(f"{directory}/tree.json", tree)
-    write_atomically(f"{directory}/stamps.json", _json(stamps))
-    write_atomically(f"{directory}/fingerprint", fingerprint(found).encode())
     records = {path: status for path, status in found.items() if is_record(path)}
-    write_atomically(f"{directory}/records-fingerprint", fingerprint(records).encode())
+    for name, content in (
+        ("tree.json", tree),
+        ("stamps.json", _json(stamps)),
+        ("fingerprint", fingerprint(found).encode()),
+        ("records-fingerprint", fingerprint(records).encode()),
+    ):
+        with open(f"{directory}/{name}", "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), 0o644)
+    sync_filesystem(directory)
     data = dataclasses.asdict(seal)
     data.update(
         format=FORMAT,

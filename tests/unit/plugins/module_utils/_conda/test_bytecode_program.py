@@ -31,7 +31,7 @@ def sources(prefix):
     found = []
     for path in sorted(prefix.rglob("*.py")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        found.append([str(path.relative_to(prefix)), digest, True])
+        found.append([str(path.relative_to(prefix)), digest])
     return found
 
 
@@ -82,24 +82,81 @@ def test_a_second_environment_shares_them_and_an_edited_one_is_healed(tmp_path):
     assert (two / name).read_bytes() == b"edited through a hard link"
 
 
-def test_what_holds_the_prefix_is_not_shared(tmp_path):
-    prefix = make_prefix(tmp_path / "p")
-    listed = [[path, None, False] for path, _digest, _shared in sources(prefix)]
-    run(prefix, tmp_path / "cache", listed)
-    assert not list((tmp_path / "cache").rglob("*.*"))
+@pytest.mark.parametrize(("text", "shared"), [("A = 'elsewhere'\n", True), ("A = '{prefix}/share'\n", False)])
+def test_what_holds_the_prefix_is_not_shared(tmp_path, text, shared):
+    """Without a digest (patched by the engine, or out of a wheel) the source says itself whether others can use it."""
+    source = tmp_path / "p" / "lib" / "m.py"
+    source.parent.mkdir(parents=True)
+    source.write_text(text.format(prefix=tmp_path / "p"))
+    answer = run(tmp_path / "p", tmp_path / "cache", [["lib/m.py", None]])
+    entries = list((tmp_path / "cache").rglob("*.*"))
+    assert len(answer["written"]) == 1
+    assert [entry.stat().st_nlink for entry in entries] == ([2] if shared else [])
 
 
-@pytest.mark.parametrize(("stale", "replaced"), [(False, False), (True, True)])
-def test_bytecode_of_the_package_stays_if_python_would_use_it(tmp_path, stale, replaced):
+def test_what_is_shared_goes_by_content_place_and_version_of_python(tmp_path):
+    prefix = tmp_path / "p"
+    for name, text in {"one.py": "A = 1\n", "two.py": "A = 1\n", "sub/one.py": "A = 1\n", "other.py": "A = 2\n"}.items():
+        (prefix / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
+        (prefix / "lib" / name).write_text(text)
+    run(prefix, tmp_path / "cache", sources(prefix))
+    entries = list((tmp_path / "cache").rglob("*.*"))
+    assert len(entries) == 4  # their code says which file it is from
+    magic = bytecode_program.MAGIC.hex()
+    assert {entry.parent.parent.name for entry in entries} == {f"{sys.implementation.cache_tag}-{magic}"}
+    again = tmp_path / "again"
+    (again / "lib").mkdir(parents=True)
+    (again / "lib" / "one.py").write_text("A = 3\n")
+    run(again, tmp_path / "cache", sources(again))
+    assert b"A" in (again / "lib" / "__pycache__" / f"one.{sys.implementation.cache_tag}.pyc").read_bytes()
+    assert len(list((tmp_path / "cache").rglob("*.*"))) == 5
+
+
+def header_of(source, kind):
+    """Return what a compiled file begins with, for a source of this time, size and content (PEP 552)."""
+    status, magic = source.stat(), bytecode_program.MAGIC
+    stamp = int(status.st_mtime).to_bytes(4, "little") + status.st_size.to_bytes(4, "little")
+    right = importlib.util.source_hash(source.read_bytes())
+    return {
+        "time and size": magic + b"\0\0\0\0" + stamp,
+        "other size": magic + b"\0\0\0\0" + stamp[:4] + b"\1\0\0\0",
+        "other time": magic + b"\0\0\0\0" + b"\1\0\0\0" + stamp[4:],
+        "unchecked hash": magic + b"\1\0\0\0" + right,
+        "checked hash": magic + b"\3\0\0\0" + right,
+        "unchecked, other hash": magic + b"\1\0\0\0" + right[::-1],
+        "checked, other hash": magic + b"\3\0\0\0" + right[::-1],
+        "other Python": b"\1\2\r\n" + b"\0\0\0\0" + stamp,
+        "cut off": magic,
+    }[kind]
+
+
+FRESH = ("time and size", "unchecked hash", "checked hash")
+STALE = ("other size", "other time", "unchecked, other hash", "checked, other hash", "other Python", "cut off")
+
+
+@pytest.mark.parametrize("text", ["A = 1\n", "def (:\n"])
+@pytest.mark.parametrize("kind", [*FRESH, *STALE])
+def test_bytecode_of_the_package_stays_only_if_it_is_of_this_source(tmp_path, kind, text):
     source = tmp_path / "lib" / "m.py"
     source.parent.mkdir()
-    source.write_text("A = 1\n")
+    source.write_text(text)
     os.utime(source, (1000, 1000))
-    status = source.stat()
-    header = bytecode_program.MAGIC + b"\0" * 4
-    header += int(status.st_mtime).to_bytes(4, "little") + (status.st_size + stale).to_bytes(4, "little")
     compiled = pathlib.Path(importlib.util.cache_from_source(str(source)))
     compiled.parent.mkdir()
-    compiled.write_bytes(header + b"rest")
-    run(tmp_path, tmp_path / "cache", [["lib/m.py", None, True]])
-    assert (compiled.read_bytes() != header + b"rest") == replaced
+    brought = header_of(source, kind) + b"rest"
+    compiled.write_bytes(brought)
+    hidden = tmp_path / "in-the-cache-of-packages"  # the engine links it from there
+    os.link(compiled, hidden)
+    answer = run(tmp_path, tmp_path / "cache", [["lib/m.py", None]])
+    written = str(compiled.relative_to(tmp_path))
+    if kind in FRESH:
+        assert compiled.read_bytes() == brought
+        assert answer == {"written": {}, "failed": []}
+    elif text.startswith("def"):
+        assert not compiled.exists()
+        assert answer == {"written": {}, "failed": ["lib/m.py"]}
+    else:
+        right = bytecode_program.MAGIC + bytecode_program.UNCHECKED + importlib.util.source_hash(source.read_bytes())
+        assert compiled.read_bytes()[:16] == right
+        assert answer["written"] == {written: hashlib.sha256(compiled.read_bytes()).hexdigest()}
+    assert hidden.read_bytes() == brought
