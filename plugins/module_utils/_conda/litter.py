@@ -16,6 +16,9 @@ import shutil
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, split_generation
 
+#: The engine locks its cache with it; that it lies there means nothing.
+_ENGINE_LOCK = ".cache.lock"
+
 
 def discard(store: Store) -> None:
     """Remove all litter below ``store``; the caller holds its lock, so nobody is at work. Raises OSError."""
@@ -47,7 +50,7 @@ def remove(path: str) -> None:
 
 def _discard_hidden(directory: str) -> None:
     for name in _names(directory):
-        if name.startswith("."):
+        if name.startswith(".") and name != _ENGINE_LOCK:
             remove(f"{directory}/{name}")
 
 

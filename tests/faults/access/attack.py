@@ -1,29 +1,18 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tools of an attacker on access: a host with its console, runs of a module that can be frozen or killed, fresh logins.
-
-The inventory is named by the environment variable ATTACK_INVENTORY (ATTACK_HOSTS narrows it); its hosts are up. The
-console goes past network and sshd, so it sees a host that has locked everybody out.
-"""
+"""Tools of an attacker on access: a host and its guard, runs of a module that can be frozen or killed, fresh logins."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import pathlib
-import signal
 import subprocess
-import sys
 import time
 import typing as t
 
-import yaml
+from faults import hosts
+from faults.hosts import KEY, PROJECT
 
-PROJECT = pathlib.Path(__file__).resolve().parents[3]
-BED = PROJECT / "tests/testbed/bed.py"
-KEY = PROJECT / "build/bed/id_ed25519"
 PLAYBOOK = """\
 - name: Attack
   hosts: all
@@ -34,57 +23,9 @@ PLAYBOOK = """\
 """
 
 
-def inventory() -> pathlib.Path:
-    """Return the inventory under attack."""
-    return pathlib.Path(os.environ["ATTACK_INVENTORY"])
-
-
-def host_names() -> list[str]:
-    """Return the names of the hosts under attack: those in ATTACK_HOSTS, by default all of the inventory."""
-    return os.environ.get("ATTACK_HOSTS", "").split() or list(_hosts())
-
-
-def _hosts() -> dict[str, dict[str, t.Any]]:
-    content = yaml.safe_load(inventory().read_text())["all"]
-    found: dict[str, dict[str, t.Any]] = {}
-    for group in [content, *(content.get("children") or {}).values()]:
-        found.update(group.get("hosts") or {})
-    return found
-
-
 @dataclasses.dataclass
-class Host:
-    """One host of the inventory, and a scratch folder for what the attack needs on this side."""
-
-    name: str
-    scratch: pathlib.Path
-
-    @property
-    def address(self) -> str:
-        """Where its sshd listens."""
-        return _hosts()[self.name]["ansible_host"]
-
-    @property
-    def known_hosts(self) -> pathlib.Path:
-        """The pinned host keys of its network."""
-        return PROJECT / "build/bed/known_hosts.d" / self.address.split(".")[2]
-
-    def console(self, command: str, check: bool = True, seconds: float = 90) -> str:
-        """Run a shell command on the host's console and return what it prints."""
-        done = subprocess.run(
-            [sys.executable, str(BED), "exec", str(inventory()), self.name, "--", "sh", "-c", command],
-            capture_output=True, text=True, timeout=seconds, check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"{command!r} on {self.name}: {done.stderr or done.stdout}")
-        return done.stdout.strip()
-
-    def power_cycle(self) -> None:
-        """Restart the host; returns when its sshd answers."""
-        subprocess.run(
-            [sys.executable, str(BED), "restart", str(inventory()), self.name],
-            check=True, timeout=120, capture_output=True,
-        )
+class Host(hosts.Host):
+    """A host whose sshd or firewall is under attack."""
 
     def login(self, *options: str, seconds: int = 4) -> subprocess.CompletedProcess[str]:
         """Log in afresh as ops with the key."""
@@ -133,35 +74,19 @@ class Host:
         self, module: str, options: dict[str, t.Any], ssh_config: str = "", verbose: bool = False, **variables: t.Any
     ) -> Run:
         """Start a run of one module against this host; ``ssh_config``: an ssh_config(5) used instead of the user's."""
-        playbook = self.scratch / "attack.yml"
-        playbook.write_text(PLAYBOOK % (module, json.dumps(options)))
-        arguments = f"-o UserKnownHostsFile={self.known_hosts} -o IdentitiesOnly=yes"
+        arguments = ""
         if ssh_config:
             config = self.scratch / "ssh_config"
             config.write_text(ssh_config)
             arguments = f"-F {config} -o IdentitiesOnly=yes"
-        merged = {"ansible_ssh_common_args": arguments, "ansible_timeout": 3, **variables}
-        environment = dict(
-            os.environ,
-            ANSIBLE_COLLECTIONS_PATH=str(PROJECT / "build/collections"),
-            ANSIBLE_STDOUT_CALLBACK="ansible.builtin.default",
-            ANSIBLE_CALLBACK_RESULT_FORMAT="json",
-            ANSIBLE_PIPELINING="1",
-            ANSIBLE_NOCOLOR="1",
-            ANSIBLE_CONNECTION_PLUGINS=str(PROJECT / "tests/faults/access/connection_plugins"),
-            ANSIBLE_SSH_CONTROL_PATH_DIR=str(self.scratch / "cp"),
+        started = self.start_playbook(
+            PLAYBOOK % (module, json.dumps(options)),
+            *(["-v"] if verbose else []),
+            ssh_arguments=arguments,
+            environment={"ANSIBLE_CONNECTION_PLUGINS": str(PROJECT / "tests/faults/access/connection_plugins")},
+            **variables,
         )
-        environment.pop("ANSIBLE_CONFIG", None)
-        process = subprocess.Popen(
-            [
-                str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory()),
-                "--limit", self.name,
-                "-e", json.dumps(merged), str(playbook), *(["-v"] if verbose else []),
-            ],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=self.scratch,
-            start_new_session=True,
-        )
-        return Run(process, self)
+        return Run(started.process, self)
 
     def run(self, module: str, options: dict[str, t.Any], ssh_config: str = "", **variables: t.Any) -> Run:
         """Run one module to its end."""
@@ -171,26 +96,10 @@ class Host:
 
 
 @dataclasses.dataclass
-class Run:
-    """One run of ansible-playbook in its own session."""
+class Run(hosts.Run):
+    """One run of a module that changes access."""
 
-    process: subprocess.Popen[str]
     host: Host
-    output: str = ""
-
-    def wait(self, seconds: float = 180) -> None:
-        """Wait for the end and keep the output."""
-        self.output = self.process.communicate(timeout=seconds)[0]
-
-    @property
-    def failed(self) -> bool:
-        """Whether the run failed."""
-        return self.process.returncode != 0
-
-    @property
-    def said(self) -> str:
-        """The output with white space as single blanks, for searching."""
-        return " ".join(self.output.split())
 
     def until_armed(self, seconds: int = 60) -> None:
         """Wait until the run has armed a guard on the host; one look in the host, so that it is quick to see it."""
@@ -198,35 +107,3 @@ class Run:
         if not self.host.console(command, check=False, seconds=seconds + 30):
             self.kill()
             raise AssertionError(f"no guard was armed: {self.output}")
-
-    def freeze(self) -> None:
-        """Stop every process of the run, as a closed laptop would."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen run go on."""
-        self._signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """Kill every process of the run; what it has started on the host goes on there."""
-        self._signal(signal.SIGSTOP)
-        self._signal(signal.SIGKILL)
-        self.output = self.process.communicate()[0]
-
-    def _signal(self, number: int) -> None:
-        """Send a signal to the run and all its descendants: Ansible's workers have sessions of their own."""
-        for pid in descendants(self.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-
-def descendants(root: int) -> list[int]:
-    """Return ``root`` and all processes below it, parents first."""
-    parents: dict[int, int] = {}
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-    found = [root]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found

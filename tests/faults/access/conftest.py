@@ -9,7 +9,8 @@ import typing as t
 
 import pytest
 
-from faults.access.attack import Host, host_names
+from faults.access.attack import Host
+from faults.hosts import host_names
 
 
 @pytest.fixture(params=host_names())

@@ -14,6 +14,7 @@ FINISHED = [
     "cache/packages/name-1-0/info/index.json",
     "cache/packages/name-1-0/.hidden-of-the-package",
     "cache/packages/name-1-0.lock",
+    "cache/packages/.cache.lock",
     "cache/bytecode/cpython-311-a70d/3f/3fkey.digest",
     "generations/0123456789abcdef/envs/tiny/bin/python",
     "generations/0123456789abcdef-2/seal.json",

@@ -1,0 +1,169 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host with an environment, a user's job in it, a server with moods, and the judgement that follows each fault."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import typing as t
+
+import yaml
+
+from faults.hosts import BED, PROJECT, Host, Run, inventory
+
+HERE = pathlib.Path(__file__).resolve().parent
+ON_HOST = (HERE / "on_host.py").read_text(encoding="utf-8")
+VARS = yaml.safe_load((PROJECT / "build/bed/vars.yml").read_text(encoding="utf-8"))
+NAME = "lab"
+
+#: Past nginx, so that a reset is one.
+SERVER = "http://conda.bed.test:8081/fault/mood"
+
+PLAYBOOK = """\
+- name: Attack
+  hosts: all
+  gather_facts: false
+  tasks:
+%s
+"""
+TASK = """\
+    - name: Run %d
+      lockstep.gpufleet.conda_env: %s
+      register: run_%d
+      ignore_errors: %s
+    - name: Say how run %d ended
+      ansible.builtin.debug:
+        msg: "ENDED {{ run_%d | to_json }} ."
+"""
+
+#: A job keeps reading and importing from where it was started.
+JOB = """
+import glob, importlib, os, sys, time
+late = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(os.path.dirname(os.__file__), "c*.py")))
+print("started", flush=True)
+while True:
+    for name in late:
+        sys.modules.pop(name, None)
+        importlib.import_module(name)
+        open(sys.executable, "rb").close()
+        time.sleep(0.2)
+"""
+
+
+@dataclasses.dataclass
+class Lab(Host):
+    """The host under attack. ``root``: its store. ``name``: the environment's."""
+
+    root: str = "/opt/lockstep"
+
+    # What runs do
+
+    def options(self, lock: pathlib.Path, **options: t.Any) -> dict[str, t.Any]:
+        """Return the module's options for ``lock``."""
+        chosen = {"environments": [{"name": NAME, "lock": str(lock)}], "base": "/usr", "root": self.root}
+        return {**chosen, "engine_mirror": VARS["bed_wheels"], "timeout": 3, "retries": 1, **options}
+
+    def begin(self, *runs: dict[str, t.Any], check: bool = False, python: str = "/usr/bin/python3", again: str = "") -> Run:
+        """Start one playbook that runs the module with each of these options, whatever becomes of the one before."""
+        tasks = [
+            TASK % (number, json.dumps(options), number, "true", number, number) for number, options in enumerate(runs, 1)
+        ]
+        if again:
+            self.scratch = self.scratch.parent / f"{self.scratch.name}{again}"
+            self.scratch.mkdir()
+        flags = ["--check"] if check else []
+        return self.start_playbook(PLAYBOOK % "".join(tasks), *flags, ansible_python_interpreter=python)
+
+    def apply(self, *runs: dict[str, t.Any], **how: t.Any) -> list[dict[str, t.Any]]:
+        """Run the module with each of these options, one after the other; return the results."""
+        run = self.begin(*runs, **how)
+        run.wait(300)
+        return results(run)
+
+    # What lies there
+
+    def program(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start ``on_host.py`` on the host's console."""
+        process = subprocess.Popen(
+            [sys.executable, str(BED), "exec", str(inventory()), self.name, "--", "python3", "-", *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        assert process.stdin is not None
+        process.stdin.write(ON_HOST)
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    def observe(self) -> dict[str, t.Any]:
+        """Return what ``on_host.observe`` says."""
+        said, wrong = self.program("observe", self.root, NAME).communicate(timeout=120)
+        assert said, wrong
+        return json.loads(said)
+
+    def strike(self, **plan: t.Any) -> Strike:
+        """Lie in wait for the next run: returns as soon as the program on the host watches."""
+        process = self.program("strike", self.root, json.dumps({"name": NAME, **plan}))
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", process.communicate()
+        return Strike(process)
+
+    # The server
+
+    def mood(self, *lines: str) -> None:
+        """Have the server treat files as ``lines`` say (``KIND PART-OF-PATH``), and forget what it was asked for."""
+        text = "".join(f"{line}\\n" for line in lines)
+        self.web(f"printf '{text}' > /run/mood; : > /var/log/nginx/faults.log")
+
+    def web(self, command: str) -> str:
+        """Run a shell command in the web server's container."""
+        return self.bed("exec", "web", "--", "sh", "-c", command).stdout
+
+    def fetched(self) -> list[str]:
+        """Return the files that hosts asked for since the last ``mood``."""
+        log = self.web("cat /var/log/nginx/faults.log")
+        return re.findall(r'"GET /fault/\w+/(\S+) HTTP', log)
+
+
+@dataclasses.dataclass
+class Strike:
+    """A program that lies in wait on the host."""
+
+    process: subprocess.Popen[str]
+
+    def result(self) -> dict[str, t.Any]:
+        """Return what was struck and when: see ``on_host.strike``."""
+        said, wrong = self.process.communicate(timeout=150)
+        assert said, wrong
+        return json.loads(said)
+
+
+def results(run: Run) -> list[dict[str, t.Any]]:
+    """Return the module's results out of what ansible-playbook printed."""
+    found = re.findall(r'"msg": "ENDED (.*) \."', run.output)
+    return [json.loads(json.loads(f'"{text}"')) for text in found]
+
+
+def write_lock(path: pathlib.Path, lock: str, server: str = SERVER, wheels: t.Sequence[str] = ()) -> pathlib.Path:
+    """Write an explicit list of the packages of the bed's lock ``lock``, to be fetched from ``server``.
+
+    ``wheels``: names of pip packages of the bed's large lock, to come along.
+    """
+    locks = pathlib.Path(VARS["bed_locks"])
+    text = (locks / lock / "explicit.txt").read_text().replace("http://conda.bed.test/", f"{server}/")
+    for entry in yaml.safe_load((locks / "ai_env" / "conda-lock.yml").read_text())["package"]:
+        if entry["manager"] == "pip" and entry["platform"] == "linux-64" and entry["name"] in wheels:
+            url = entry["url"].replace("http://conda.bed.test/", f"{server}/")
+            text += f"# pip {entry['name']} @ {url}#sha256={entry['hash']['sha256']}\n"
+    path.write_text(text)
+    return path
+
+
+def archives_of(lock: pathlib.Path) -> dict[str, str]:
+    """Return the sha256 of every archive of an explicit list by its path on the server."""
+    found = re.findall(r"(?:^|@ )\S+?/fault/mood/(\S+?)#(?:sha256=)?([0-9a-f]{64})", lock.read_text(), re.MULTILINE)
+    return dict(found)
