@@ -88,14 +88,17 @@ def write_atomically(
 def replace_link(path: str, target: str) -> None:
     """Make ``path`` a symbolic link to ``target`` by one rename(2): readers see the old link or the new one."""
     directory = os.path.dirname(path)
-    # A private folder, since symlink(2) has no way to choose a free name.
-    folder = tempfile.mkdtemp(prefix="." + os.path.basename(path) + ".", dir=directory)
-    temporary = os.path.join(folder, "link")
+    while True:
+        temporary = os.path.join(directory, f".{os.path.basename(path)}.{os.urandom(6).hex()}")
+        try:
+            os.symlink(target, temporary)
+            break
+        except FileExistsError:
+            continue
     try:
-        os.symlink(target, temporary)
-        os.rename(temporary, path)
-    finally:
+        os.rename(temporary, path)  # the last thing that is done: whoever is killed after it leaves nothing behind
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        os.rmdir(folder)
+        raise
     sync_directory(directory)

@@ -184,6 +184,7 @@ def _build_in(
         notes[:] = workshop.preflight.approve(step, described, parts)
 
     os.makedirs(os.path.dirname(prefix), mode=0o755)
+    begun = os.stat(directory).st_mtime_ns
     known = _link(conda, step, prefix, motor, workshop, approve) if conda else {}
     for path in _install_wheels([_archive(package) for package in pip], prefix, motor, workshop):
         known.pop(path, None)
@@ -192,9 +193,10 @@ def _build_in(
     ours |= startup.add(prefix, link, bool(step.wanted.options.get("user_site")))
     for path in ours:
         known.pop(path, None)
-    if step.wanted.options.get("bytecode"):
-        known.update(_compile(prefix, known, store))
+    compiled = _compile(prefix, known, store) if step.wanted.options.get("bytecode") else {}
     found = _normalise(prefix)
+    seal.check_unedited(prefix, found, {path: known[path] for path in known.keys() - compiled.keys()}, begun)
+    known.update(compiled)
     rows = seal.make_tree(prefix, found, known)
     sealed = seal.Seal(
         generation=step.generation,

@@ -30,6 +30,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     sync_filesystem,
     write_atomically,
 )
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 FORMAT = 1
 
@@ -128,6 +129,21 @@ def make_tree(prefix: str, found: dict[str, Status], known: t.Mapping[str, str])
         else:
             rows.append((path, kind, mode, 0, None))
     return rows
+
+
+def check_unedited(prefix: str, found: dict[str, Status], known: t.Mapping[str, str], begun: int) -> None:
+    """Raise Problem if a file of a package was edited while the generation was built.
+
+    Its other hard links lie in the generations that people use, and between its verification and the seal some time
+    passes. ``known``: the sha256 that was verified, by path. ``begun``: time of a file that was made before, in ns; what is
+    older was not edited since, and is not hashed again.
+    """
+    for path, digest in known.items():
+        if path in found and found[path][3] >= begun and file_sha256(f"{prefix}/{path}") != digest:
+            raise Problem(
+                f"{prefix}/{path} was edited while the generation was built, in place, through another hard link of it (in "
+                "the active generation, or in the cache). The new generation is thrown away. Run again: the file is made anew."
+            )
 
 
 def write(directory: str, seal: Seal, rows: list[Row], found: dict[str, Status]) -> None:

@@ -4,8 +4,15 @@
 
 from __future__ import annotations
 
+import os
+import time
+
+import pytest
+
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import seal
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 PACKAGE = Package("conda", "six", "1.0", "0", "noarch", "https://h/c/noarch/six-1.0-0.conda", "1" * 64)
 
@@ -22,3 +29,17 @@ def test_what_is_written_is_read(tmp_path):
     assert sealed is not None and sealed.packages == (PACKAGE,) and sealed.files == 2
     (tmp_path / "seal.json").write_text("{")
     assert seal.read(str(tmp_path)) is None
+
+
+def test_an_edit_during_the_build_is_noticed_a_mere_touch_is_not(tmp_path):
+    old, touched, edited = (tmp_path / name for name in ("old", "touched", "edited"))
+    for path in (old, touched, edited):
+        path.write_text("as packaged")
+        os.utime(path, (1000, 1000))
+    known = {path.name: file_sha256(str(path)) for path in (old, touched, edited)}
+    begun = time.time_ns() - 10**9
+    touched.touch()
+    seal.check_unedited(str(tmp_path), seal.walk(str(tmp_path)), known, begun)
+    edited.write_text("as edited")
+    with pytest.raises(Problem, match="edited was edited while"):
+        seal.check_unedited(str(tmp_path), seal.walk(str(tmp_path)), known, begun)
