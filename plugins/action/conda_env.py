@@ -5,12 +5,16 @@
 
 The host is told the digests of the locks first: when it is as they say, that one call was all. Only when something has
 to be built, the packages follow, of the host's platform and of the environments concerned.
+
+Work that takes longer than a moment goes on in the background there; this side looks how far it is and tells.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import typing as t
 
 from ansible import constants as C
@@ -19,6 +23,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.arguments import argument_spec
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import to_data
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils import _job, _progress
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm
 
@@ -32,6 +37,12 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        if self._task.async_val:
+            return {
+                "failed": True,
+                "msg": "Take async and poll away from this task: conda_env works in the background of the host by itself, tells how "
+                "far it is, survives a lost connection and has a limit of its own (time_limit).",
+            }
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         del tmp
@@ -44,6 +55,8 @@ class ActionModule(ActionBase):
         arguments["_locks"] = {
             name: {"path": path, "digests": form.digests()} for name, (path, form) in locks.items()
         }
+        if not self._task.check_mode:
+            arguments["_job"] = secrets.token_hex(8)
         answer = self._execute_module("lockstep.gpufleet.conda_env", module_args=arguments, task_vars=task_vars)
         needs = answer.pop("_needs", None)
         if needs and not answer.get("failed"):
@@ -51,9 +64,59 @@ class ActionModule(ActionBase):
                 name: [to_data(package) for package in locks[name][1].packages(answer["platform"])] for name in needs
             }
             arguments["_packages"] = self._send(json.dumps(packages))
-            answer = self._execute_module("lockstep.gpufleet.conda_env", module_args=arguments, task_vars=task_vars)
+            answer = self._call_again(arguments, task_vars)
+        if "_job" in answer:
+            answer = self._follow(answer["_job"], arguments, task_vars)
         result.update(answer)
         return result
+
+    def _call_again(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Call the module for the same job as before: it is started, or found if a call that was cut off has started it."""
+        arguments = dict(arguments, _again=not self._task.check_mode)
+
+        def call() -> dict[str, t.Any]:
+            return self._execute_module("lockstep.gpufleet.conda_env", module_args=arguments, task_vars=task_vars)
+
+        return self._patiently(call, task_vars)
+
+    def _follow(
+        self, directory: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
+        """Tell how far the job is until it has ended, and return its result."""
+        telling = _progress.Telling(
+            task_vars.get("inventory_hostname", ""), _progress.interval_for(len(task_vars.get("ansible_play_batch", ())))
+        )
+
+        def look() -> str:
+            command = _job.command(directory)
+            return self._patiently(lambda: self._low_level_execute_command(command), task_vars)["stdout"]
+
+        def tell(state: dict[str, t.Any]) -> None:
+            line = telling.next_line(state)
+            if line:
+                self._display.display(line, stderr=True)
+
+        if _job.follow(look, tell):
+            answer = self._call_again(arguments, task_vars)
+            if "_job" not in answer:
+                return answer
+        return {
+            "failed": True,
+            "msg": "The work on this host was lost, maybe the host was restarted. Environments stay as they were until all is "
+            "built: run again, it goes on from there.",
+        }
+
+    def _patiently(self, call: t.Callable[[], dict[str, t.Any]], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        def lost() -> None:
+            host = task_vars.get("inventory_hostname", "")
+            text = f"{host}: cannot be reached, its work goes on; trying again for {_job.PATIENCE / 60:.0f} minutes"
+            self._display.display(text, stderr=True)
+
+        def recover() -> None:
+            with contextlib.suppress(Exception):
+                self._connection.reset()
+
+        return _job.patiently(call, recover, lost)
 
     def _read_locks(
         self, environments: list[dict[str, t.Any]], task_vars: dict[str, t.Any]

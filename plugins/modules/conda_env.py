@@ -193,6 +193,13 @@ options:
   _packages:
     description: Set by the action plugin. Not for users.
     type: path
+  _job:
+    description: Set by the action plugin. Not for users.
+    type: str
+  _again:
+    description: Set by the action plugin. Not for users.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - lockstep.gpufleet._attributes
 attributes:
@@ -419,6 +426,8 @@ plan:
 import dataclasses
 import json
 import os
+import sys
+import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -426,6 +435,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import ar
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import VERSIONS
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.locking import exclusive
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import digest_of, from_data
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import (
     Store,
     check_name,
@@ -436,9 +446,6 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pla
 
 #: The environment's options that shape its generation beside the lock and the engine, and so are part of its id.
 SHAPING = ("bytecode", "user_site")
-
-#: Seconds to wait for another run on the same host: a large environment takes minutes.
-PATIENCE = 900.0
 
 #: Locks that name no platform of their own (nothing but noarch packages) have their digest under this key.
 ANY = "any"
@@ -576,6 +583,36 @@ def examine(
     return preflight, dataclasses.replace(planned, warnings=(*planned.warnings, *warnings))
 
 
+def collect_job(name: str) -> None:
+    """If there is a job of this name, leave the module with what is known of it."""
+    from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import job
+
+    leave_with(job.collect(name))
+
+
+def work_in_background(module: AnsibleModule, finish: t.Callable[[Progress], None], store: Store) -> None:
+    """Have a job do ``finish``, whose result becomes this call's if it is quick; leave the module in any case."""
+    from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import job
+
+    def work(progress: Progress) -> None:
+        try:
+            finish(progress)
+        except job.Stopped as stopped:
+            module.fail_json(msg=job.advice(str(stopped)), changed=False)
+        except Exception as error:  # pylint: disable=broad-except
+            # There is nobody to see a traceback on standard error.
+            module.fail_json(msg=f"An error of this collection: {error!r}", exception=traceback.format_exc())
+
+    leave_with(job.run(module.params["_job"], module.params["time_limit"], store.root, work))
+
+
+def leave_with(answer: dict[str, t.Any] | None) -> None:
+    """Print what a job has printed, which ``exit_json`` has gone over already, and leave; return if there is nothing."""
+    if answer is not None:
+        print(json.dumps(answer))
+        sys.exit(1 if answer.get("failed") else 0)
+
+
 def main() -> None:
     """Observe, plan, apply."""
     module = AnsibleModule(
@@ -585,11 +622,18 @@ def main() -> None:
             # built, the path of a file with the packages (a file, since options are logged and URLs may hold tokens).
             _locks={"type": "dict"},
             _packages={"type": "path"},
+            # The name of the job that works in the background if there is work to do, and whether it may exist already.
+            _job={"type": "str"},
+            _again={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )
     os.umask(0o022)
     try:
+        if module.params["time_limit"] < 1:
+            raise Problem(f"time_limit: {module.params['time_limit']} must be a number of seconds, 1 or more.")
+        if module.params["_again"]:
+            collect_job(module.params["_job"])
         store = Store(check_root(module.params["root"]))
         platform = host_platform(os.uname().machine)
         wanted, refusals = read_wanted(module.params, platform)
@@ -597,11 +641,12 @@ def main() -> None:
         if any(decision.needs_packages for decision in decisions):
             needs = [decision.name for decision in decisions if decision.needs_packages]
             module.exit_json(changed=False, platform=platform, _needs=needs)
+        patience = module.params["time_limit"] + 60.0  # for another run, which has the same limit as a rule
         preflight, planned = examine(make_plan(decisions, found), refusals, module.params, store)
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
 
-    def apply(_plan: Plan) -> dict[str, t.Any]:
+    def apply(_plan: Plan, progress: Progress) -> dict[str, t.Any]:
         from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import build
         from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.preflight import Preflight
 
@@ -614,10 +659,11 @@ def main() -> None:
             retries=module.params["retries"],
             who=os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
             preflight=preflight or Preflight(store, enforce=module.params["preflight"] == "enforce"),
+            progress=progress,
         )
-        with exclusive(store.lock_file, PATIENCE, prepare=lambda: build.prepare_root(store)):
+        with exclusive(store.lock_file, patience, lambda: build.prepare_root(store), lambda: wait(progress)):
             # Another run may have been at work since the plan was made: what counts is what is found now.
-            fresh, _found = decide_all(wanted, store, module.params["level"], locked=True)
+            fresh, found = decide_all(wanted, store, module.params["level"], locked=True)
             if any(decision.needs_packages for decision in fresh):
                 raise Problem("The environments changed between planning and building: run again.")
             try:
@@ -628,11 +674,26 @@ def main() -> None:
                 build.tidy(store)
         for note in notes:
             module.warn(note)
-        result = result_of(fresh, store, platform, workshop.preflight)
-        return dict(result, changed=any(decision.steps for decision in fresh))
+        done = make_plan(fresh, found)
+        return dict(
+            result_of(fresh, store, platform, workshop.preflight),
+            changed=bool(done),
+            plan=[str(step) for step in done.steps],
+            diff=list(done.diff),
+        )
 
-    result = result_of(decisions, store, platform, preflight)
-    conclude(module, planned, apply, level=module.params["level"], **result)
+    def wait(progress: Progress) -> None:
+        from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import job
+
+        progress.wait_for(job.state_of_other(store.root))
+
+    def finish(progress: Progress) -> None:
+        result = result_of(decisions, store, platform, preflight)
+        conclude(module, planned, lambda agreed: apply(agreed, progress), level=module.params["level"], **result)
+
+    if planned and module.params["_job"]:
+        work_in_background(module, finish, store)
+    finish(Progress())
 
 
 if __name__ == "__main__":

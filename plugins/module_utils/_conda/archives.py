@@ -15,6 +15,7 @@ import threading
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import fetch
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
@@ -45,24 +46,61 @@ def missing(cache: str, wanted: t.Iterable[Archive]) -> list[Archive]:
     return [archive for archive in wanted if not os.path.isfile(path_in_cache(cache, archive))]
 
 
-def fetch_missing(cache: str, wanted: t.Iterable[Archive], timeout: float, retries: int) -> list[Archive]:
+class _Meter:
+    """Tells the progress of one archive, whose download may begin several times."""
+
+    def __init__(self, progress: Progress, abandoned: threading.Event) -> None:
+        self._progress = progress
+        self._abandoned = abandoned
+        self._begun = False
+        self._received = 0
+
+    def announced(self, size: int | None) -> None:
+        if self._begun:
+            self._progress.advance(size=-self._received)
+        else:
+            self._progress.expect(size)
+        self._begun, self._received = True, 0
+
+    def arrived(self, size: int) -> None:
+        if self._abandoned.is_set():
+            raise Problem("the run is being stopped")
+        self._received += size
+        self._progress.advance(size=size)
+
+
+def fetch_missing(
+    cache: str, wanted: t.Iterable[Archive], timeout: float, retries: int, progress: Progress
+) -> list[Archive]:
     """Fetch what the cache lacks, each verified by its sha256 before it appears; return what was fetched.
 
-    ``timeout``: seconds that a server may stay silent. ``retries``: further attempts per archive.
+    ``timeout``: seconds that a server may stay silent. ``retries``: further attempts per archive. ``progress``: is in the
+    phase for which this fetches.
     After the first failure no further download starts. Raises one Problem that lists all failures; archives that
     came through stay in the cache, so that the next run does not fetch them again.
     """
     todo = missing(cache, wanted)
     failures: list[str] = []
     stop = threading.Event()
+    abandoned = threading.Event()
 
     def work(archive: Archive) -> None:
         if stop.is_set():
             return
         destination = path_in_cache(cache, archive)
         os.makedirs(os.path.dirname(destination), mode=0o755, exist_ok=True)
+        meter = _Meter(progress, abandoned)
         try:
-            fetch(archive.url, destination, archive.sha256, timeout=timeout, retries=retries)
+            fetch(
+                archive.url,
+                destination,
+                archive.sha256,
+                timeout=timeout,
+                retries=retries,
+                announced=meter.announced,
+                arrived=meter.arrived,
+            )
+            progress.advance(things=1)
         except Problem as problem:
             stop.set()
             failures.append(f"{archive.label}: {problem}")
@@ -72,8 +110,14 @@ def fetch_missing(cache: str, wanted: t.Iterable[Archive], timeout: float, retri
             raise
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for future in [pool.submit(work, archive) for archive in todo]:
-            future.result()
+        futures = [pool.submit(work, archive) for archive in todo]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            stop.set()
+            abandoned.set()
+            raise
     if failures:
         raise Problem(_message(sorted(failures)))
     return todo

@@ -31,6 +31,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.preflight import Preflight
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.prefix_files import python_libraries
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
@@ -52,8 +53,7 @@ class Workshop:
     retries: int
     who: str
     preflight: Preflight
-    #: Is told from time to time how far a build is: ``phase``, ``done`` and ``total`` (packages), ``bytes``.
-    report: t.Callable[[dict[str, t.Any]], None] = lambda progress: None
+    progress: Progress
 
 
 def carry_out(todo: t.Iterable[t.Any], workshop: Workshop) -> list[str]:
@@ -80,6 +80,8 @@ def _carry_out(ordered: t.Sequence[t.Any], workshop: Workshop) -> list[str]:
     motor = _prepare(builds, workshop) if builds else None
     notes: list[str] = []
     for step in ordered:
+        if steps.ORDER.index(type(step)) > steps.ORDER.index(steps.Build) and workshop.progress.phase != "switch":
+            workshop.progress.begin("switch")
         if isinstance(step, steps.Build):
             if motor is None:
                 raise AssertionError("a plan that builds was given no engine")
@@ -144,7 +146,9 @@ def _prepare(builds: list[steps.Build], workshop: Workshop) -> engine.Engine:
         for package in build.wanted.packages or ():
             part = _archive(package)
             wanted[part.sha256, part.file_name] = part
-    archives.fetch_missing(store.archives, wanted.values(), workshop.timeout, workshop.retries)
+    todo = archives.missing(store.archives, wanted.values())
+    workshop.progress.begin("fetch", ", ".join(build.name for build in builds), len(todo))
+    archives.fetch_missing(store.archives, todo, workshop.timeout, workshop.retries, workshop.progress)
     workshop.preflight.room_for_engine([archives.path_in_cache(store.archives, part) for part in engine_parts])
     return engine.unpack(store, workshop.platform, workshop.engine_mirror, python)
 
@@ -183,9 +187,13 @@ def _build_in(
         parts = [archives.path_in_cache(store.archives, _archive(package)) for package in pip]
         notes[:] = workshop.preflight.approve(step, described, parts)
 
+    progress = workshop.progress
     os.makedirs(os.path.dirname(prefix), mode=0o755)
     begun = os.stat(directory).st_mtime_ns
+    progress.begin("link", step.name, len(conda))
     known = _link(conda, step, prefix, motor, workshop, approve) if conda else {}
+    if pip:
+        progress.begin("pip", step.name, len(pip))
     for path in _install_wheels([_archive(package) for package in pip], prefix, motor, workshop):
         known.pop(path, None)
     link = store.link(step.name)
@@ -193,7 +201,10 @@ def _build_in(
     ours |= startup.add(prefix, link, bool(step.wanted.options.get("user_site")))
     for path in ours:
         known.pop(path, None)
+    if step.wanted.options.get("bytecode"):
+        progress.begin("bytecode", step.name)
     compiled = _compile(prefix, known, store) if step.wanted.options.get("bytecode") else {}
+    progress.begin("seal", step.name)
     found = _normalise(prefix)
     seal.check_unedited(prefix, found, {path: known[path] for path in known.keys() - compiled.keys()}, begun)
     known.update(compiled)
@@ -231,6 +242,10 @@ def _link(
     ``approve``: see ``dialogue.converse``.
     """
     store = workshop.store
+
+    def report(event: dict[str, t.Any]) -> None:
+        workshop.progress.reach(event["done"], event["total"], event["bytes"])
+
     request: dict[str, t.Any] = {
         "prefix": prefix,
         "platform": workshop.platform,
@@ -239,16 +254,16 @@ def _link(
         "packages": [_link_request(package, store, again=False) for package in packages],
     }
     try:
-        return engine.link(motor, request, store.temporary, approve, workshop.report)
+        return engine.link(motor, request, store.temporary, approve, report)
     except dialogue.EngineRefused:
         # A package that was unpacked earlier may have been edited since, through a hard link of an environment.
         # Unpack all of them again, from archives whose hashes are checked again; if that fails too, that is the error.
         shutil.rmtree(prefix, ignore_errors=True)
         parts = [_archive(package) for package in packages]
         archives.verify(store.archives, parts)
-        archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries)
+        archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries, Progress())
         request["packages"] = [_link_request(package, store, again=True) for package in packages]
-        return engine.link(motor, request, store.temporary, approve, workshop.report)
+        return engine.link(motor, request, store.temporary, approve, report)
 
 
 def _install_wheels(
@@ -262,7 +277,7 @@ def _install_wheels(
         # uv compares hashes before it installs anything: an archive may not have reached the disk before a power cut.
         if not archives.verify(store.archives, parts):
             raise
-        archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries)
+        archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries, Progress())
         return wheels.install(motor, store, prefix, parts)
 
 

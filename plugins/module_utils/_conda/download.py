@@ -82,6 +82,8 @@ def fetch(
     headers: t.Mapping[str, str] | None = None,
     expected_size: int | None = None,
     mode: int = 0o644,
+    announced: t.Callable[[int | None], None] = lambda size: None,
+    arrived: t.Callable[[int], None] = lambda size: None,
 ) -> None:
     """Write what lies at ``url`` to the file ``destination``, provided that its sha256 is ``sha256``.
 
@@ -90,6 +92,7 @@ def fetch(
     ``timeout``: seconds that the server may stay silent. ``retries``: further attempts after a failure that may
     pass (silence, reset, short body, status 408, 429 and 5xx), with 1, 2, 4 ... seconds between them.
     ``headers``: sent to the first host only, not to where it redirects. ``expected_size``: bytes, if known.
+    ``announced``: is told at the begin of each attempt how many bytes will come, or None; ``arrived``: how many have come.
 
     ``destination`` appears by one rename, complete and verified, with permission bits ``mode``; it is not synced.
     Raises ``Problem`` that names the URL without its secrets; then ``destination`` is as before and no litter is left.
@@ -102,7 +105,7 @@ def fetch(
     attempt = 0
     while True:
         try:
-            _fetch_once(url, destination, sha256, timeout, headers or {}, expected_size, mode)
+            _fetch_once(url, destination, sha256, timeout, headers or {}, expected_size, mode, announced, arrived)
             return
         except _Transient as failure:
             if attempt >= retries:
@@ -120,13 +123,15 @@ def _fetch_once(
     headers: t.Mapping[str, str],
     expected_size: int | None,
     mode: int,
+    announced: t.Callable[[int | None], None],
+    arrived: t.Callable[[int], None],
 ) -> None:
     """Do one attempt of ``fetch``; ``_Transient`` says why another may help."""
-    with _open(url, timeout, headers) as (source, announced):
-        size = announced if expected_size is None else expected_size
-        if announced is not None and size != announced:
+    with _open(url, timeout, headers) as (source, length):
+        size = length if expected_size is None else expected_size
+        if length is not None and size != length:
             raise Problem(
-                "Cannot fetch %s: it has %d bytes, %d were expected: it is another file." % (redact(url), announced, size)
+                "Cannot fetch %s: it has %d bytes, %d were expected: it is another file." % (redact(url), length, size)
             )
         descriptor, temporary = tempfile.mkstemp(
             prefix=".%s." % os.path.basename(destination), suffix=".part", dir=os.path.dirname(destination) or "."
@@ -134,6 +139,7 @@ def _fetch_once(
         try:
             digest = hashlib.sha256()
             received = 0
+            announced(size)
             with os.fdopen(descriptor, "wb") as file:
                 for chunk in _chunks(source, timeout):
                     received += len(chunk)
@@ -144,6 +150,7 @@ def _fetch_once(
                         )
                     digest.update(chunk)
                     file.write(chunk)
+                    arrived(len(chunk))
                 os.fchmod(file.fileno(), mode)
             if size is not None and received < size:
                 raise _Transient("the connection ended after %d of %d bytes" % (received, size))

@@ -28,11 +28,14 @@ def held() -> tuple[int, ...]:
 
 
 @contextlib.contextmanager
-def exclusive(path: str, patience: float, prepare: t.Callable[[], None]) -> t.Iterator[None]:
+def exclusive(
+    path: str, patience: float, prepare: t.Callable[[], None], waiting: t.Callable[[], None] = lambda: None
+) -> t.Iterator[None]:
     """Hold flock(2) on ``path`` for the block; the kernel lets go of it when the process dies, however it dies, and
     with it the children that inherited it (``held``).
 
-    ``patience``: seconds to wait for another run. ``prepare``: creates the directory. Raises Problem after waiting.
+    ``patience``: seconds to wait for another run. ``prepare``: creates the directory. ``waiting``: is called
+    now and then while another run has it. Raises Problem after waiting.
     The holder may remove the file: whoever waited for the removed one notices, and begins again with the new one.
     """
     deadline = time.monotonic() + patience
@@ -43,7 +46,7 @@ def exclusive(path: str, patience: float, prepare: t.Callable[[], None]) -> t.It
         except FileNotFoundError:
             continue
         try:
-            _wait(descriptor, path, deadline, patience)
+            _wait(descriptor, path, deadline, patience, waiting)
             if _is_still(descriptor, path):
                 _held.add(descriptor)
                 yield
@@ -53,7 +56,7 @@ def exclusive(path: str, patience: float, prepare: t.Callable[[], None]) -> t.It
             os.close(descriptor)
 
 
-def _wait(descriptor: int, path: str, deadline: float, patience: float) -> None:
+def _wait(descriptor: int, path: str, deadline: float, patience: float, waiting: t.Callable[[], None]) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,6 +68,7 @@ def _wait(descriptor: int, path: str, deadline: float, patience: float) -> None:
             raise Problem(
                 f"Another run on this host has held {path} for {patience:.0f} s or more: wait until it ends, then run again."
             )
+        waiting()
         time.sleep(0.2)
 
 

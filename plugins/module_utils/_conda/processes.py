@@ -41,3 +41,20 @@ def users_of(directories: t.Iterable[str], proc: str = "/proc") -> dict[str, lis
         for directory in set(pattern.findall("\n".join(text))):
             result.setdefault(directory, []).append(int(name))
     return {directory: sorted(ids) for directory, ids in result.items()}
+
+
+def descendants(ancestor: int, proc: str = "/proc") -> list[int]:
+    """Return the ids of the processes that ``ancestor`` has started, and those that these have."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir(proc):
+        if name.isdigit():
+            try:
+                with open(f"{proc}/{name}/stat", encoding="utf-8", errors="replace") as file:
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(name))
+    result = list(children.get(ancestor, ()))
+    for process in result:
+        result += children.get(process, ())
+    return result

@@ -9,6 +9,7 @@ import hashlib
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import archives
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 
@@ -27,7 +28,7 @@ def archive(tmp_path, name, content=None, wanted=None):
 
 
 def fetch(cache, *wanted):
-    return archives.fetch_missing(str(cache), wanted, timeout=5, retries=0)
+    return archives.fetch_missing(str(cache), wanted, timeout=5, retries=0, progress=Progress())
 
 
 def test_what_is_missing_is_fetched_once(tmp_path, cache):
