@@ -18,17 +18,14 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     archives,
     bytecode_program,
-    cache,
     dialogue,
     engine,
     holds,
     litter,
     protection,
     seal,
-    smoke,
     startup,
     steps,
-    unmanaged,
     wheels,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
@@ -57,8 +54,6 @@ class Workshop:
     who: str
     preflight: Preflight
     progress: Progress
-    #: Where directories that were exchanged are kept, by environment; filled by ``carry_out``.
-    beside: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def carry_out(todo: t.Iterable[t.Any], workshop: Workshop) -> list[str]:
@@ -82,12 +77,6 @@ def _carry_out(ordered: t.Sequence[t.Any], workshop: Workshop) -> list[str]:
         if isinstance(step, steps.Discard):  # before anything is fetched: it may be what fills the disk
             _remove_tree(store.generation(step.generation))
     builds = [step for step in ordered if isinstance(step, steps.Build)]
-    for step in ordered:
-        # What would stop the run later is found out before anything is fetched.
-        if isinstance(step, steps.Try):
-            smoke.check_user(step.name, step.smoke)
-        elif isinstance(step, steps.Exchange):
-            unmanaged.check_exchange(store.environments)
     motor = _prepare(builds, workshop) if builds else None
     notes: list[str] = []
     for step in ordered:
@@ -100,9 +89,10 @@ def _carry_out(ordered: t.Sequence[t.Any], workshop: Workshop) -> list[str]:
         elif isinstance(step, steps.PutHold):
             holds.write_hold(store, step.name, holds.Hold(step.lock, step.generation, _now(), workshop.who))
         elif isinstance(step, steps.Flip):
-            _flip(store, step)
-        elif isinstance(step, steps.Exchange):
-            workshop.beside[step.name] = _exchange(store, step)
+            os.makedirs(store.environments, mode=0o755, exist_ok=True)
+            replace_link(store.link(step.name), store.prefix(step.generation, step.name))
+            entry = {"generation": step.generation, "since": _now(), "why": step.why}
+            holds.add_history(store, step.name, entry)
         elif isinstance(step, steps.EndHold):
             os.unlink(store.hold(step.name))
         elif isinstance(step, steps.RemoveLink):
@@ -112,34 +102,7 @@ def _carry_out(ordered: t.Sequence[t.Any], workshop: Workshop) -> list[str]:
             _remove_generation(store.generation(step.generation))
         elif isinstance(step, steps.Forget):
             holds.forget(store, step.name)
-    if any(isinstance(step, steps.RemoveGeneration) for step in ordered):
-        cache.collect(store)
     return notes
-
-
-def _flip(store: Store, step: steps.Flip) -> None:
-    os.makedirs(store.environments, mode=0o755, exist_ok=True)
-    link = store.link(step.name)
-    history = holds.read_history(store, step.name)
-    if os.path.islink(link):
-        # A run that was killed between switching and writing it down left a gap.
-        left = os.readlink(link).split("/")[-3]
-        if not history or history[-1].generation != left:
-            holds.add_history(store, step.name, {"generation": left, "since": _now(), "why": "found"})
-    replace_link(link, store.prefix(step.generation, step.name))
-    holds.add_history(store, step.name, {"generation": step.generation, "since": _now(), "why": step.why})
-
-
-def _exchange(store: Store, step: steps.Exchange) -> str:
-    """Put the link in the directory's place; return where the directory is kept."""
-    path = store.link(step.name)
-    found = unmanaged.read(path)
-    # Building took minutes: look again.
-    unmanaged.check_unused(step.name, path, found.users)
-    beside = f"{path}.before-{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
-    unmanaged.exchange(path, store.prefix(step.generation, step.name), beside)
-    holds.add_history(store, step.name, {"generation": step.generation, "since": _now(), "why": "exchanged"})
-    return beside
 
 
 def prepare_root(store: Store) -> None:
@@ -228,7 +191,9 @@ def _build_in(
     os.makedirs(os.path.dirname(prefix), mode=0o755)
     begun = os.stat(directory).st_mtime_ns
     progress.begin("link", step.name, len(conda))
-    known = _link(conda, step, prefix, motor, workshop, approve) if conda else {}
+    known, executables = _link(conda, step, prefix, motor, workshop, approve) if conda else ({}, set())
+    for path in executables.intersection(known):
+        os.chmod(f"{prefix}/{path}", 0o755)  # Python among them, which is needed next; see _normalise
     if pip:
         progress.begin("pip", step.name, len(pip))
     for path in _install_wheels([_archive(package) for package in pip], prefix, motor, workshop):
@@ -242,12 +207,10 @@ def _build_in(
         progress.begin("bytecode", step.name)
     compiled = _compile(prefix, known, store) if step.wanted.options.get("bytecode") else {}
     progress.begin("seal", step.name)
-    found = _normalise(prefix)
+    found = _normalise(prefix, {path: 0o755 if path in executables else 0o644 for path in known})
     seal.check_unedited(prefix, found, {path: known[path] for path in known.keys() - compiled.keys()}, begun)
     known.update(compiled)
     rows = seal.make_tree(prefix, found, known)
-    if step.wanted.smoke:
-        smoke.run(step.name, step.generation, prefix, step.wanted.smoke, store.temporary)
     sealed = seal.Seal(
         generation=step.generation,
         environment=step.name,
@@ -275,8 +238,8 @@ def _link(
     motor: engine.Engine,
     workshop: Workshop,
     approve: t.Callable[[list[dict[str, t.Any]]], None],
-) -> dict[str, str]:
-    """Link the conda packages; return the sha256 of the files that are as their package has them, by path.
+) -> tuple[dict[str, str], set[str]]:
+    """Link the conda packages; return what ``engine.link`` does.
 
     ``approve``: see ``dialogue.converse``.
     """
@@ -370,17 +333,25 @@ def _python_sources(library: str) -> t.Iterator[str]:
                     yield entry.path
 
 
-def _normalise(prefix: str) -> dict[str, seal.Status]:
-    """Give every path the mode that it has on all hosts, whatever the umask; return what lstat says afterwards."""
+def _normalise(prefix: str, modes: t.Mapping[str, int]) -> dict[str, seal.Status]:
+    """Give every path the mode that it has on all hosts, whatever the umask; return what lstat says afterwards.
+
+    ``modes``: of the files that are as their package has them. These are hard links into the cache, and somebody may have
+    changed mode or owner in another generation: that is undone, here and there.
+    """
     os.chmod(prefix, 0o755)
     found = seal.walk(prefix)
+    own = os.geteuid(), os.getegid()
     for path, status in found.items():
         kind, mode = status[0], status[1]
+        if status[5:7] != own:
+            os.chown(f"{prefix}/{path}", *own, follow_symlinks=False)
+            found[path] = status = (*status[:5], *own)
         if kind == "d":
             right = 0o755
         elif kind == "f":
-            right = 0o755 if mode & 0o111 else 0o644
-            if path.startswith("conda-meta/"):
+            right = modes.get(path) or (0o755 if mode & 0o111 else 0o644)
+            if path.startswith("conda-meta/") or path.endswith(".pyc"):
                 right = 0o644
         else:
             continue

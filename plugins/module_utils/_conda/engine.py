@@ -126,9 +126,11 @@ def link(
     temporary: str,
     approve: t.Callable[[list[dict[str, t.Any]]], None],
     report: t.Callable[[dict[str, t.Any]], None],
-) -> dict[str, str]:
-    """Run the link program in a child process; return the sha256 of the files that it linked unchanged, by path.
+) -> tuple[dict[str, str], set[str]]:
+    """Run the link program in a child process.
 
+    Returns the sha256 of the files that it linked unchanged, by path, and the paths of those that are executables in
+    their packages.
     ``request``: see ``link_program.link``; ``approve`` and ``report``: see ``dialogue.converse``. Raises EngineRefused
     or EngineDied, or what ``approve`` raises; then the prefix was not touched.
     """
@@ -143,7 +145,7 @@ def link(
         approve,
         report,
     )
-    return t.cast("dict[str, str]", answer["hashes"])
+    return answer["hashes"], set(answer["executables"])
 
 
 def run_program(python: str, source: t.Any, request: dict[str, t.Any], temporary: str, who: str) -> dict[str, t.Any]:

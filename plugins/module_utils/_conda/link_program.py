@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import stat
 import sys
 import threading
 import time
@@ -105,7 +106,8 @@ def main() -> None:
 async def link(request: dict, talk: Talk) -> dict:
     """Link ``request["packages"]`` into ``request["prefix"]`` and make the records say where packages come from.
 
-    Returns the last thing to say: the event ``done`` with ``hashes`` (see ``_set_origins``), or ``error``. Before the
+    Returns the last thing to say: the event ``done`` with ``hashes`` (see ``_set_origins``) and ``executables`` (see
+    ``_executables``), or ``error``. Before the
     prefix is touched, the event ``needs`` tells of each package what ``_describe`` found, and the parent has to
     give leave with any line.
 
@@ -163,7 +165,8 @@ async def link(request: dict, talk: Talk) -> dict:
         client=Client(),
         reporter=Reporter(talk, {package["name"]: package["size"] for package in request["packages"]}),
     )
-    return {"event": "done", "hashes": _set_origins(request["prefix"], originals)}
+    hashes = _set_origins(request["prefix"], originals)
+    return {"event": "done", "hashes": hashes, "executables": _executables(cache, request["packages"])}
 
 
 def _unpacked_from(directory: str, sha256: str) -> bool:
@@ -260,6 +263,45 @@ def _set_origins(prefix: str, originals: dict) -> dict:
             # Without indentation: with it Python's fast encoder is not used, which costs a second per environment.
             file.write(json.dumps(record, sort_keys=True) + "\n")
     return hashes
+
+
+def _executables(cache: str, packages: list) -> list:
+    """Return the paths, relative to the prefix, of the files that the packages bring as executables.
+
+    The modes of what was unpacked earlier are not to be trusted: its files are hard links into environments, where somebody may
+    have changed them. So each package has a note of it, made when it was just unpacked.
+    """
+    versions = [package["version"].split(".") for package in packages if package["name"] == "python"]
+    library = "lib/python" + ".".join(versions[0][:2]) + "/" if versions else ""
+    result = []
+    for package in packages:
+        for path in _noted_executables(os.path.join(cache, package["stem"])):
+            if path.startswith("site-packages/"):  # of a noarch package
+                path = library + path
+            elif path.startswith("python-scripts/"):
+                path = "bin/" + path[len("python-scripts/") :]
+            result.append(path)
+    return result
+
+
+def _noted_executables(directory: str) -> list:
+    note = os.path.join(directory, "info", "lockstep-executables.json")
+    try:
+        with open(note, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        pass
+    found = []
+    for parent, _folders, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(parent, name)
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode) and mode & 0o111:
+                found.append(path[len(directory) + 1 :])
+    with open(note + ".new", "w", encoding="utf-8") as file:
+        json.dump(sorted(found), file)
+    os.rename(note + ".new", note)
+    return sorted(found)
 
 
 if __name__ == "__main__":
