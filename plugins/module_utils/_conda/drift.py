@@ -203,6 +203,7 @@ def _name_clobbered(
     packages = {canonical(package.name): package for package in sealed.packages}
     names = {canonical(name): name for name in map(records.distribution_of, rows) if name}
     gone = {one.path for one in result if one.kind == "removed"}
+    by_conda = any(one.path == "conda-meta/history" for one in result)
     clobbered: dict[str, Drift] = {}
     for one in result:
         directory = one.path[: -len("/INSTALLER")] if one.path.endswith("/INSTALLER") else one.path
@@ -214,11 +215,12 @@ def _name_clobbered(
         if one.kind in ("added", "modified"):
             blamed = records.installer_of(prefix, directory) in _PIP_LIKE
         else:
-            # Nothing came instead. conda would have removed its record as well.
+            # Nothing came instead. conda itself would have removed its record as well, and noted that in its history;
+            # conda list just removes the record of what pip has taken away.
             blamed = (
                 (one.kind == "removed" and directory == one.path and name not in clobbered)
                 and (package is None or package.manager == "conda")
-                and (package is None or f"conda-meta/{package.name}-{package.version}-{package.build}.json" not in gone)
+                and (not by_conda or package is None or records.path_of(package) not in gone)
             )
         if blamed:
             label = package.name if package else names[name]

@@ -47,11 +47,15 @@ def installer_of(prefix: str, directory: str) -> str:
         return ""
 
 
+def path_of(package: Package) -> str:
+    """Return where conda's record of ``package`` lies, relative to a prefix."""
+    return f"conda-meta/{package.name}-{package.version}-{package.build}.json"
+
+
 def read(prefix: str, package: Package) -> dict[str, t.Any] | None:
     """Return conda's record of ``package``, or None where there is none, it is damaged, or it is of another archive."""
-    path = f"{prefix}/conda-meta/{package.name}-{package.version}-{package.build}.json"
     try:
-        with open(path, "rb") as file:
+        with open(f"{prefix}/{path_of(package)}", "rb") as file:
             record = json.loads(file.read())
     except (OSError, ValueError):
         return None

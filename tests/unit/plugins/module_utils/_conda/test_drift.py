@@ -45,6 +45,7 @@ def generation(tmp_path):
     (prefix / os.fsdecode(b"odd \xff\nname")).write_bytes(b"")
     (prefix / "conda-meta").mkdir()
     (prefix / "conda-meta" / "six-1.0-0.json").write_text("{}")
+    (prefix / "conda-meta" / "history").write_text("")
     (prefix / SITE).mkdir(parents=True)
     (prefix / "lib" / "python3.1").symlink_to("python3.11")
     (prefix / SITE / "six.py").write_bytes(b"S = 1\n")
@@ -72,7 +73,7 @@ def test_the_records_are_found_without_the_rest(generation):
     (generation / "envs/e" / SITE / "old.egg-link").write_text("")
     (generation / "envs/e" / SITE / "old-1.egg-info").write_text("")
     expected = {path: status for path, status in seal.walk(prefix).items() if records.is_record(path)}
-    assert len(expected) == 11
+    assert len(expected) == 12
     assert drift.walk_records(prefix) == expected
 
 
@@ -152,7 +153,7 @@ def test_drift_is_named_exactly(generation, act, expected):
         (lambda p: (p / SITE / "extra.py").touch(), [], *[[("added", f"{SITE}/extra.py")]] * 2),
         (
             lambda p: (shutil.rmtree(p / "conda-meta"), (p / "conda-meta").symlink_to("/")),
-            [("removed", "conda-meta/six-1.0-0.json")],
+            [("removed", "conda-meta/history"), ("removed", "conda-meta/six-1.0-0.json")],
             *[[("type", "conda-meta")]] * 2,
         ),
     ],
@@ -203,7 +204,19 @@ def upgrade(site):
         ),
         pytest.param(
             lambda p: (shutil.rmtree(p / SITE / "six-1.0.dist-info"), (p / "conda-meta/six-1.0-0.json").unlink()),
-            ["removed conda-meta/six-1.0-0.json", f"removed {SITE}/six-1.0.dist-info"],
+            [f"clobbered six ({SITE}/six-1.0.dist-info)", "removed conda-meta/six-1.0-0.json"],
+            id="pip uninstall, and conda list has seen it since",
+        ),
+        pytest.param(
+            lambda p: (
+                *(shutil.rmtree(p / SITE / "six-1.0.dist-info"), (p / "conda-meta/six-1.0-0.json").unlink()),
+                (p / "conda-meta/history").write_text("==> 2026-01-01 <==\n# cmd: conda remove six\n"),
+            ),
+            [
+                "modified conda-meta/history",
+                "removed conda-meta/six-1.0-0.json",
+                f"removed {SITE}/six-1.0.dist-info",
+            ],
             id="conda remove",
         ),
         pytest.param(
