@@ -12,8 +12,10 @@ Work that takes longer than a moment goes on in the background there; this side 
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
+import platform
 import secrets
 import typing as t
 
@@ -55,6 +57,7 @@ class ActionModule(ActionBase):
         arguments["_locks"] = {
             name: {"path": path, "digests": form.digests()} for name, (path, form) in locks.items()
         }
+        arguments["_who"] = _person()
         if not self._task.check_mode:
             arguments["_job"] = secrets.token_hex(8)
         answer = self._execute_module("lockstep.gpufleet.conda_env", module_args=arguments, task_vars=task_vars)
@@ -147,3 +150,11 @@ class ActionModule(ActionBase):
         self._transfer_data(path, text)
         self._fixup_perms2((folder, path))
         return path
+
+
+def _person() -> str:
+    """Return who runs Ansible, for the records of holds: ``USER@HOST``."""
+    try:
+        return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{platform.node()}"
+    except (KeyError, OSError):  # a container whose user has no name
+        return f"{os.getuid()}@{platform.node()}"

@@ -54,7 +54,9 @@ options:
         elements: str
         default: [main]
       generation:
-        description: With O(environments[].state=rolled_back), the generation to go back to. Default is the one that was active before.
+        description:
+          - With O(environments[].state=rolled_back), the generation to go back to. Default is the one that was active before.
+          - While a hold is on, only a named generation goes further back.
         type: str
       hold:
         description:
@@ -70,7 +72,9 @@ options:
         description:
           - What a new generation must pass before it is switched to. It runs in the finished generation, as an unprivileged user
             with a private home directory. If it fails, nothing is switched.
-          - A generation that is only switched back to is not tried again.
+          - It cannot write to the generation, gains no rights (not even by sudo), and no process of it outlives it. What it says
+            is shown when it fails; its environment variables are clean, C(PYTHONNOUSERSITE) among them.
+          - A generation that is only switched back to is not tried again. The test is no part of the generation.
         type: dict
         suboptions:
           imports:
@@ -92,8 +96,8 @@ options:
       replace_unmanaged:
         description:
           - If C(ROOT/envs/NAME) is a directory that this module did not make, exchange it for the built generation, atomically,
-            and keep it beside as C(NAME.before-TIME). Refused while a process uses it. Without this option it is left untouched
-            and the run fails.
+            and keep it beside as C(NAME.before-TIME). Refused while a process uses it, and where the filesystem cannot do it.
+          - Without this option it is left untouched and the run fails, telling whether it has the packages of the lock.
         type: bool
         default: false
       user_site:
@@ -200,6 +204,9 @@ options:
     description: Set by the action plugin. Not for users.
     type: bool
     default: false
+  _who:
+    description: Set by the action plugin. Not for users.
+    type: str
 extends_documentation_fragment:
   - lockstep.gpufleet._attributes
 attributes:
@@ -238,6 +245,46 @@ EXAMPLES = r"""
     environments:
       - name: ai_env
         state: rolled_back
+
+- name: Whatever is new has to work before it is switched to
+  lockstep.gpufleet.conda_env:
+    environments:
+      - name: ai_env
+        lock: locks/ai_env/conda-lock.yml
+        smoke_test:
+          imports: [numpy, pandas]
+          command: python -c "import numpy; print(numpy.ones(3).sum())"
+          timeout: 60
+
+- name: The environment goes back to a named generation, and stays there while the same lock is wanted
+  lockstep.gpufleet.conda_env:
+    environments:
+      - name: ai_env
+        state: rolled_back
+        generation: 3f0c9a54be1d7702
+
+- name: The roll-back is over, the lock is put back
+  lockstep.gpufleet.conda_env:
+    environments:
+      - name: ai_env
+        lock: locks/ai_env/conda-lock.yml
+        hold: false
+
+- name: Two more generations are kept for a month, and one for good
+  lockstep.gpufleet.conda_env:
+    keep: 2
+    keep_days: 30
+    environments:
+      - name: ai_env
+        lock: locks/ai_env/conda-lock.yml
+        pinned: [3f0c9a54be1d7702]
+
+- name: An environment that somebody made by hand makes way, and is kept beside
+  lockstep.gpufleet.conda_env:
+    environments:
+      - name: ai_env
+        lock: locks/ai_env/conda-lock.yml
+        replace_unmanaged: true
 
 - name: An environment is no longer needed
   lockstep.gpufleet.conda_env:
@@ -394,13 +441,20 @@ environments:
           returned: always
           type: str
         who:
-          description: Which account did it, on the host.
+          description: Who did it, the person on the controller and the login account on the host.
           returned: always
           type: str
     kept:
-      description: Generations of an absent environment that stay since processes use them, with the process ids.
+      description:
+        - Generations that would have been removed but for what uses them, each with a list of sentences
+          (C(process 812 (python\)), C(kernel PATH), C(unit PATH), C(pinned)).
       returned: when there are such
       type: dict
+    beside:
+      description: Where the directory is now that was exchanged for the generation.
+      returned: when O(environments[].replace_unmanaged) had something to exchange, but not in check mode
+      type: str
+      sample: /opt/lockstep/envs/ai_env.before-20260131T120000Z
 generations:
   description: The real path of each environment by its name, predicted in check mode.
   returned: success
@@ -416,6 +470,12 @@ platform:
   returned: success
   type: str
   sample: linux-64
+not_predicted:
+  description: What only a run can tell, a sentence each. Smoke tests.
+  returned: success
+  type: list
+  elements: str
+  sample: ["ai_env: whether generation 3f0c9a54be1d7702 passes its smoke test"]
 plan:
   description: What was or would be done, a sentence for each step.
   returned: success
@@ -427,17 +487,28 @@ import dataclasses
 import json
 import os
 import sys
+import time
 import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, drift, generations, plan, steps
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
+    arguments,
+    cache,
+    collecting,
+    drift,
+    generations,
+    plan,
+    smoke,
+    steps,
+)
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import VERSIONS
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.locking import exclusive
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import digest_of, from_data
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import (
     Store,
+    check_generation,
     check_name,
     check_root,
     host_platform,
@@ -469,9 +540,22 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
         if name in seen:
             raise Problem(f"environments: {name} is listed twice.")
         seen.add(name)
-        options = {option: item[option] for option in SHAPING}
-        if item["state"] != "present":
-            result.append(steps.Wanted(name, item["state"], options=options))
+        basis = steps.Wanted(
+            name,
+            item["state"],
+            options={option: item[option] for option in SHAPING},
+            generation=check_generation(item["generation"], name, "generation"),
+            hold=item["hold"],
+            pinned=tuple(check_generation(one, name, "pinned") for one in item["pinned"]),
+            smoke=smoke.parse(name, item["smoke_test"]),
+            replace_unmanaged=item["replace_unmanaged"],
+        )
+        if basis.generation and basis.state != "rolled_back":
+            raise Problem(f"{name}: generation says where to roll back to, so it needs state: rolled_back.")
+        if not basis.hold and basis.state != "present":
+            raise Problem(f"{name}: hold: false puts the lock back, so it needs state: present.")
+        if basis.state != "present":
+            result.append(basis)
             continue
         if name not in locks:
             raise Problem(f"environments: {name} needs a lock.")
@@ -483,7 +567,7 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
                 f"but this host is {platform}: lock for {platform} too"
             )
             continue
-        wanted = steps.Wanted(name, "present", lock=digest, options=options)
+        wanted = dataclasses.replace(basis, lock=digest)
         if name in packages:
             wanted = dataclasses.replace(wanted, packages=tuple(from_data(item) for item in packages[name]))
             if digest_of(wanted.packages or ()) != digest:
@@ -492,8 +576,16 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
     return result, refusals
 
 
+def read_policy(params: dict[str, t.Any]) -> collecting.Policy:
+    """Return how long generations are kept; raises Problem."""
+    for option in ("keep", "keep_days"):
+        if params[option] < 0:
+            raise Problem(f"{option} is {params[option]}, but must not be negative.")
+    return collecting.Policy(params["keep"], params["keep_days"], time.time())
+
+
 def decide_all(
-    wanted: list[steps.Wanted], store: Store, level: str, locked: bool
+    wanted: list[steps.Wanted], store: Store, level: str, policy: collecting.Policy, locked: bool
 ) -> tuple[list[steps.Decision], dict[str, t.Any]]:
     """Observe the host and decide for every environment; also return what was found, by name."""
     by_name = {one.name: one for one in wanted}
@@ -509,23 +601,40 @@ def decide_all(
     for decision in decisions:
         if decision.generation:
             store.check_prefix(decision.generation, decision.name)
+    old = {one.name: collecting.candidates(one, found[one.name], by_name[one.name].pinned, policy) for one in decisions}
+    if any(old.values()):
+        from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import uses
+
+        in_use = uses.uses_of(store, [removal.generation for some in old.values() for removal in some])
+        for decision in decisions:
+            collecting.settle(decision, old[decision.name], in_use)
     return decisions, found
 
 
-def make_plan(decisions: list[steps.Decision], found: dict[str, t.Any]) -> Plan:
+def make_plan(decisions: list[steps.Decision], found: dict[str, t.Any], store: Store) -> Plan:
     """Gather the decisions into one plan."""
+    builds = any(isinstance(step, steps.Build) for decision in decisions for step in decision.steps)
+    warnings = [warning for decision in decisions for warning in decision.warnings]
     diffs = [plan.diff(decision, found[decision.name].active) for decision in decisions]
     return Plan(
         steps=tuple(step for decision in decisions for step in decision.steps),
         diff=tuple(diff for diff in diffs if diff),
-        warnings=tuple(warning for decision in decisions for warning in decision.warnings),
+        warnings=(*warnings, *(cache.warn_of_copies(store) if builds else ())),
     )
 
 
 def result_of(
-    decisions: list[steps.Decision], store: Store, platform: str, preflight: t.Any = None
+    decisions: list[steps.Decision],
+    store: Store,
+    platform: str,
+    preflight: t.Any = None,
+    beside: t.Mapping[str, str] | None = None,
 ) -> dict[str, t.Any]:
-    """Return the module's own return values; ``preflight``: what was found out about what is built."""
+    """Return the module's own return values.
+
+    ``preflight``: what was found out about what is built. ``beside``: where directories that were exchanged are, by
+    environment.
+    """
     examined = preflight.result() if preflight else {}
     environments = []
     for decision in decisions:
@@ -544,11 +653,14 @@ def result_of(
             entry["held"] = decision.held
         if decision.kept:
             entry["kept"] = decision.kept
+        if beside and decision.name in beside:
+            entry["beside"] = beside[decision.name]
         environments.append(entry)
     return {
         "environments": environments,
         "generations": {entry["name"]: entry["prefix"] for entry in environments if "prefix" in entry},
         "platform": platform,
+        "not_predicted": [sentence for decision in decisions for sentence in decision.not_predicted],
     }
 
 
@@ -613,6 +725,12 @@ def leave_with(answer: dict[str, t.Any] | None) -> None:
         sys.exit(1 if answer.get("failed") else 0)
 
 
+def who(controller: str | None) -> str:
+    """Return who is at work: the person on the controller, as far as known, and the login account on the host."""
+    account = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
+    return f"{controller} as {account}" if controller else account
+
+
 def main() -> None:
     """Observe, plan, apply."""
     module = AnsibleModule(
@@ -625,6 +743,8 @@ def main() -> None:
             # The name of the job that works in the background if there is work to do, and whether it may exist already.
             _job={"type": "str"},
             _again={"type": "bool", "default": False},
+            # Set by the action: who runs it on the controller.
+            _who={"type": "str"},
         ),
         supports_check_mode=True,
     )
@@ -637,12 +757,13 @@ def main() -> None:
         store = Store(check_root(module.params["root"]))
         platform = host_platform(os.uname().machine)
         wanted, refusals = read_wanted(module.params, platform)
-        decisions, found = decide_all(wanted, store, module.params["level"], locked=False)
+        policy = read_policy(module.params)
+        decisions, found = decide_all(wanted, store, module.params["level"], policy, locked=False)
         if any(decision.needs_packages for decision in decisions):
             needs = [decision.name for decision in decisions if decision.needs_packages]
             module.exit_json(changed=False, platform=platform, _needs=needs)
         patience = module.params["time_limit"] + 60.0  # for another run, which has the same limit as a rule
-        preflight, planned = examine(make_plan(decisions, found), refusals, module.params, store)
+        preflight, planned = examine(make_plan(decisions, found, store), refusals, module.params, store)
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
 
@@ -657,13 +778,13 @@ def main() -> None:
             engine_mirror=module.params["engine_mirror"],
             timeout=module.params["timeout"],
             retries=module.params["retries"],
-            who=os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
+            who=who(module.params["_who"]),
             preflight=preflight or Preflight(store, enforce=module.params["preflight"] == "enforce"),
             progress=progress,
         )
         with exclusive(store.lock_file, patience, lambda: build.prepare_root(store), lambda: wait(progress)):
             # Another run may have been at work since the plan was made: what counts is what is found now.
-            fresh, found = decide_all(wanted, store, module.params["level"], locked=True)
+            fresh, found = decide_all(wanted, store, module.params["level"], policy, locked=True)
             if any(decision.needs_packages for decision in fresh):
                 raise Problem("The environments changed between planning and building: run again.")
             try:
@@ -674,9 +795,9 @@ def main() -> None:
                 build.tidy(store)
         for note in notes:
             module.warn(note)
-        done = make_plan(fresh, found)
+        done = make_plan(fresh, found, store)
         return dict(
-            result_of(fresh, store, platform, workshop.preflight),
+            result_of(fresh, store, platform, workshop.preflight, workshop.beside),
             changed=bool(done),
             plan=[str(step) for step in done.steps],
             diff=list(done.diff),

@@ -18,14 +18,17 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     archives,
     bytecode_program,
+    cache,
     dialogue,
     engine,
     holds,
     litter,
     protection,
     seal,
+    smoke,
     startup,
     steps,
+    unmanaged,
     wheels,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
@@ -54,6 +57,8 @@ class Workshop:
     who: str
     preflight: Preflight
     progress: Progress
+    #: Where directories that were exchanged are kept, by environment; filled by ``carry_out``.
+    beside: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def carry_out(todo: t.Iterable[t.Any], workshop: Workshop) -> list[str]:
@@ -77,6 +82,12 @@ def _carry_out(ordered: t.Sequence[t.Any], workshop: Workshop) -> list[str]:
         if isinstance(step, steps.Discard):  # before anything is fetched: it may be what fills the disk
             _remove_tree(store.generation(step.generation))
     builds = [step for step in ordered if isinstance(step, steps.Build)]
+    for step in ordered:
+        # What would stop the run later is found out before anything is fetched.
+        if isinstance(step, steps.Try):
+            smoke.check_user(step.name, step.smoke)
+        elif isinstance(step, steps.Exchange):
+            unmanaged.check_exchange(store.environments)
     motor = _prepare(builds, workshop) if builds else None
     notes: list[str] = []
     for step in ordered:
@@ -89,10 +100,9 @@ def _carry_out(ordered: t.Sequence[t.Any], workshop: Workshop) -> list[str]:
         elif isinstance(step, steps.PutHold):
             holds.write_hold(store, step.name, holds.Hold(step.lock, step.generation, _now(), workshop.who))
         elif isinstance(step, steps.Flip):
-            os.makedirs(store.environments, mode=0o755, exist_ok=True)
-            replace_link(store.link(step.name), store.prefix(step.generation, step.name))
-            entry = {"generation": step.generation, "since": _now(), "why": step.why}
-            holds.add_history(store, step.name, entry)
+            _flip(store, step)
+        elif isinstance(step, steps.Exchange):
+            workshop.beside[step.name] = _exchange(store, step)
         elif isinstance(step, steps.EndHold):
             os.unlink(store.hold(step.name))
         elif isinstance(step, steps.RemoveLink):
@@ -102,7 +112,34 @@ def _carry_out(ordered: t.Sequence[t.Any], workshop: Workshop) -> list[str]:
             _remove_generation(store.generation(step.generation))
         elif isinstance(step, steps.Forget):
             holds.forget(store, step.name)
+    if any(isinstance(step, steps.RemoveGeneration) for step in ordered):
+        cache.collect(store)
     return notes
+
+
+def _flip(store: Store, step: steps.Flip) -> None:
+    os.makedirs(store.environments, mode=0o755, exist_ok=True)
+    link = store.link(step.name)
+    history = holds.read_history(store, step.name)
+    if os.path.islink(link):
+        # A run that was killed between switching and writing it down left a gap.
+        left = os.readlink(link).split("/")[-3]
+        if not history or history[-1].generation != left:
+            holds.add_history(store, step.name, {"generation": left, "since": _now(), "why": "found"})
+    replace_link(link, store.prefix(step.generation, step.name))
+    holds.add_history(store, step.name, {"generation": step.generation, "since": _now(), "why": step.why})
+
+
+def _exchange(store: Store, step: steps.Exchange) -> str:
+    """Put the link in the directory's place; return where the directory is kept."""
+    path = store.link(step.name)
+    found = unmanaged.read(path)
+    # Building took minutes: look again.
+    unmanaged.check_unused(step.name, path, found.users)
+    beside = f"{path}.before-{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
+    unmanaged.exchange(path, store.prefix(step.generation, step.name), beside)
+    holds.add_history(store, step.name, {"generation": step.generation, "since": _now(), "why": "exchanged"})
+    return beside
 
 
 def prepare_root(store: Store) -> None:
@@ -211,6 +248,8 @@ def _build_in(
     seal.check_unedited(prefix, found, {path: known[path] for path in known.keys() - compiled.keys()}, begun)
     known.update(compiled)
     rows = seal.make_tree(prefix, found, known)
+    if step.wanted.smoke:
+        smoke.run(step.name, step.generation, prefix, step.wanted.smoke, store.temporary)
     sealed = seal.Seal(
         generation=step.generation,
         environment=step.name,

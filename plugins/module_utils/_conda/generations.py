@@ -8,15 +8,18 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import os
 import re
 import typing as t
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import drift, holds, processes, seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import drift, holds, processes, seal, unmanaged
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import Drift
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, split_generation
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.unmanaged import Directory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Environment:
     ``active``: the generation that the link names, else None. ``sealed``: the seals of all complete generations.
     ``unsealed``: generations that were begun and never finished. ``drift``: of the generations that were compared.
     ``history``: generations that were active, oldest first. ``users``: processes by generation, of unfinished
-    generations and, if asked for, of all.
+    generations and, if asked for, of all. ``last_active``: until when each was active, in seconds since the epoch, None
+    where that is unknown. ``directory``: what stands in the link's place, if that is a directory.
     """
 
     name: str
@@ -39,6 +43,13 @@ class Environment:
     hold: holds.Hold | None = None
     history: tuple[str, ...] = ()
     users: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    last_active: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    directory: Directory | None = None
+
+    def packages_of(self, generation: str | None) -> tuple[Package, ...]:
+        """Return what the seal of ``generation`` names; nothing where there is no such generation."""
+        known = self.sealed.get(generation or "")
+        return known.packages if known else ()
 
     def builds_of(self, identity: str) -> list[str]:
         """Return the complete generations of this id, newest build first."""
@@ -56,7 +67,8 @@ def observe(
 ) -> dict[str, Environment]:
     """Read the environments called ``names``.
 
-    ``check``: says which generations of an environment are to be compared with their seals. ``leaving``: names for
+    ``check``: says which generations of an environment are to be compared with their seals, and is asked again with the
+    answer. ``leaving``: names for
     which processes are looked for that use any of their generations. ``locked``: the caller holds the store's lock; otherwise, while another run
     holds it, unsealed generations count as being built, not as left behind. ``level``: how the active generation is
     compared (``drift.py``); others, which may be switched to, are compared at level ``paths`` at least.
@@ -68,6 +80,7 @@ def observe(
     result = {}
     for name in names:
         link, active = _read_link(store, name)
+        history = holds.read_history(store, name)
         environment = Environment(
             name=name,
             link=link,
@@ -75,12 +88,19 @@ def observe(
             sealed=sealed.get(name, {}),
             unsealed=tuple(unsealed.get(name, ())),
             hold=holds.read_hold(store, name),
-            history=tuple(holds.read_history(store, name)),
+            history=tuple(activation.generation for activation in history),
+            last_active=_last_active(store, sealed.get(name, {}), history),
+            directory=unmanaged.read(store.link(name)) if link == "directory" else None,
         )
-        differing = {}
-        for generation in check(environment):
-            known = environment.sealed.get(generation)
-            if known:
+        differing: dict[str, list[drift.Drift]] = {}
+        # What is found may ask for more: another generation when the first one was changed.
+        while True:
+            environment = dataclasses.replace(environment, drift=dict(differing))
+            more = [one for one in check(environment) if one in environment.sealed and one not in differing]
+            if not more:
+                break
+            for generation in more:
+                known = environment.sealed[generation]
                 deep = level if generation == active or level == "full" else "paths"
                 differing[generation] = drift.find_drift(
                     store.generation(generation), store.prefix(generation, name), known, deep
@@ -88,7 +108,7 @@ def observe(
         asked = [*environment.unsealed, *(environment.sealed if name in leaving else ())]
         paths = {store.generation(generation): generation for generation in asked}
         users = {paths[path]: ids for path, ids in processes.users_of(paths).items()}
-        result[name] = dataclasses.replace(environment, drift=differing, users=users)
+        result[name] = dataclasses.replace(environment, users=users)
     return result
 
 
@@ -107,6 +127,21 @@ def _generations(store: Store) -> tuple[dict[str, dict[str, seal.Seal]], dict[st
             for name in _names(f"{directory}/envs"):
                 unsealed.setdefault(name, []).append(generation)
     return sealed, unsealed
+
+
+def _last_active(
+    store: Store, generations: t.Iterable[str], history: t.Sequence[holds.Activation]
+) -> dict[str, float | None]:
+    """Return until when each generation was active; for one that never was, when it was sealed."""
+    result = holds.last_active(history)
+    begun = history[0].since if history else None
+    for generation in generations:
+        if generation not in result and begun is not None:
+            with contextlib.suppress(OSError):
+                sealed_at = os.stat(f"{store.generation(generation)}/seal.json").st_mtime
+                if sealed_at >= begun:
+                    result[generation] = sealed_at
+    return result
 
 
 def _names(directory: str) -> list[str]:

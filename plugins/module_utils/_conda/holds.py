@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import json
 import os
 import typing as t
@@ -47,13 +48,43 @@ def write_hold(store: Store, name: str, hold: Hold) -> None:
     write_atomically(store.hold(name), json.dumps(dataclasses.asdict(hold), indent=1).encode() + b"\n")
 
 
-def read_history(store: Store, name: str) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Activation:
+    """``generation`` became the active one; ``since``: seconds since the epoch, None where the history does not say."""
+
+    generation: str
+    since: float | None
+
+
+def read_history(store: Store, name: str) -> list[Activation]:
     """Return the generations that were active, oldest first; lines that a crash cut off are skipped."""
     result = []
     for line in (read_or_none(store.history(name)) or b"").splitlines():
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            result.append(str(json.loads(line)["generation"]))
+            entry = json.loads(line)
+            result.append(Activation(str(entry["generation"]), _seconds(entry.get("since"))))
     return result
+
+
+def last_active(history: t.Sequence[Activation]) -> dict[str, float | None]:
+    """Return until when each generation was active, in seconds since the epoch.
+
+    That is when the next one became active. If the clock was behind then, a later change bounds it; None where nothing does.
+    """
+    result: dict[str, float | None] = {}
+    latest = float("-inf")
+    for index, activation in enumerate(history):
+        latest = max(latest, activation.since or latest)
+        later = (after.since for after in history[index + 1 :] if after.since is not None and after.since >= latest)
+        result[activation.generation] = next(later, None)
+    return result
+
+
+def _seconds(text: t.Any) -> float | None:
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def add_history(store: Store, name: str, entry: dict[str, t.Any]) -> None:

@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import unmanaged
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, split_generation
 
 #: The engine locks its cache with it; that it lies there means nothing.
 _ENGINE_LOCK = ".cache.lock"
+
+#: Folders that ``replace_link`` and ``unmanaged.check_exchange`` make beside environments, by tempfile.
+_OUR_FOLDER = re.compile(r"^\..+\.[a-z0-9_]{8}$")
 
 
 def discard(store: Store) -> None:
@@ -25,8 +30,9 @@ def discard(store: Store) -> None:
     for name in _names(store.temporary):
         remove(f"{store.temporary}/{name}")
     holds, histories = os.path.dirname(store.hold("x")), os.path.dirname(store.history("x"))
-    for directory in (store.environments, store.packages, holds, histories):
+    for directory in (store.packages, holds, histories):
         _discard_hidden(directory)
+    _discard_beside_environments(store)
     for interpreter in _names(store.bytecode):
         for name in _names(f"{store.bytecode}/{interpreter}"):
             _discard_hidden(f"{store.bytecode}/{interpreter}/{name}")
@@ -38,6 +44,17 @@ def discard(store: Store) -> None:
         if split_generation(name) is not None:
             _remove_if_empty(f"{store.generations}/{name}/envs")
             _remove_if_empty(f"{store.generations}/{name}")
+
+
+def _discard_beside_environments(store: Store) -> None:
+    """Remove our names among the environments, where users' own directories lie too: nothing but links and empty folders."""
+    for name in _names(store.environments):
+        path = f"{store.environments}/{name}"
+        if os.path.islink(path):
+            if unmanaged.is_left_over(path, store.generations):
+                os.unlink(path)
+        elif os.path.isdir(path) and _OUR_FOLDER.fullmatch(name):
+            unmanaged.discard_folder(path)
 
 
 def remove(path: str) -> None:

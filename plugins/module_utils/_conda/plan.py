@@ -8,10 +8,9 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import packages
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import packages, rolling_back, unmanaged
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import Drift
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.generations import Environment
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
@@ -20,11 +19,12 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.steps imp
     Decision,
     Discard,
     EndHold,
+    Exchange,
     Flip,
     Forget,
-    PutHold,
     RemoveGeneration,
     RemoveLink,
+    Try,
     Undo,
     Wanted,
 )
@@ -38,21 +38,17 @@ DRIFT_RETURNED = 500
 
 def decide(wanted: Wanted, found: Environment, store: Store, engine: t.Mapping[str, str]) -> Decision:
     """Return what brings ``found`` to ``wanted``; raises Problem where that would touch what is not ours."""
-    if found.link in ("directory", "foreign"):
-        what = "a directory" if found.link == "directory" else "something else"
-        raise Problem(
-            f"{wanted.name}: {store.link(wanted.name)} is {what} that this collection did not make; it is left "
-            "untouched. Rename or remove it, or choose another name or root, then run again."
-        )
     decision = Decision(wanted.name, wanted.state)
-    decision.before = _packages_of(found, found.active)
+    if found.link in ("directory", "foreign") and not _may_exchange(wanted, found, store, decision):
+        return decision
+    decision.before = found.directory.packages or () if found.directory else found.packages_of(found.active)
     # Never the active one, nor one in use: a lost seal is drift, not an unfinished build.
     litter = [name for name in found.unsealed if name != found.active and name not in found.users]
     decision.steps += [Discard(wanted.name, generation) for generation in litter]
     if wanted.state == "absent":
-        _decide_absent(decision, found)
+        _decide_absent(decision, wanted, found)
     elif wanted.state == "rolled_back":
-        _decide_rolled_back(decision, found)
+        rolling_back.decide(decision, wanted, found)
     else:
         _decide_present(decision, wanted, found, engine)
     return decision
@@ -69,20 +65,41 @@ def generations_to_check(wanted: Wanted, found: Environment, engine: t.Mapping[s
     """Return which generations must be compared with their seals before ``decide`` can decide."""
     active = [found.active] if found.active else []
     if wanted.state == "rolled_back":
-        previous = _previous(found)
-        return active + ([previous] if previous else [])
-    if wanted.state == "present" and not _is_held(wanted, found):
+        return rolling_back.generations_to_check(wanted, found)
+    if wanted.state == "present" and not rolling_back.is_held(wanted, found):
         builds = found.builds_of(identity_of(wanted, engine))
         return active if found.active in builds else builds
     return active if wanted.state == "present" else []
+
+
+def _may_exchange(wanted: Wanted, found: Environment, store: Store, decision: Decision) -> bool:
+    """Tell whether what stands in the link's place may be exchanged; raises Problem, with a comparison where one is due.
+
+    Where that needs the lock's packages first, ``decision`` says so.
+    """
+    path = store.link(wanted.name)
+    what = "a directory" if found.link == "directory" else "something else"
+    refusal = f"{wanted.name}: {path} is {what} that this collection did not make; it is left untouched."
+    if found.directory is None or wanted.state != "present":
+        raise Problem(f"{refusal} Rename or remove it, or choose another name or root, then run again.")
+    if wanted.replace_unmanaged:
+        unmanaged.check_unused(wanted.name, path, found.directory.users)
+        return True
+    if wanted.packages is None:
+        decision.needs_packages = True
+        return False
+    raise Problem(
+        f"{refusal} {unmanaged.compare(found.directory, wanted.packages)} Rename or remove it, choose another name or root, "
+        "or have it exchanged and kept beside (replace_unmanaged: true), then run again."
+    )
 
 
 def _decide_present(
     decision: Decision, wanted: Wanted, found: Environment, engine: t.Mapping[str, str]
 ) -> None:
     name = wanted.name
-    if _is_held(wanted, found):
-        _stay(decision, found)
+    if rolling_back.is_held(wanted, found):
+        rolling_back.stay(decision, found)
         return
     identity = identity_of(wanted, engine)
     builds = found.builds_of(identity)
@@ -94,100 +111,57 @@ def _decide_present(
     if found.active in intact:
         decision.generation, decision.after = found.active, decision.before
     elif found.active not in builds and intact:
-        decision.generation, decision.after = intact[0], _packages_of(found, intact[0])
-        decision.steps.append(Flip(name, intact[0], "lock"))
+        decision.generation, decision.after = intact[0], found.packages_of(intact[0])
+        decision.steps.append(_switch(found, name, intact[0], "lock"))
     else:
         # A generation that was tampered with is not patched: processes may use it. It is built anew beside it.
         taken = {*builds, *found.unsealed} - {step.generation for step in decision.steps}
         decision.generation = _next_build(identity, taken)
         decision.steps += [Undo(name, drift) for drift in decision.drift[:DRIFT_RETURNED]]
         decision.steps.append(Build(wanted, decision.generation))
-        decision.steps.append(Flip(name, decision.generation, "drift" if decision.drift else "lock"))
+        if wanted.smoke:
+            decision.steps.append(Try(name, decision.generation, wanted.smoke))
+            decision.not_predicted.append(f"{name}: whether generation {decision.generation} passes its smoke test")
+        decision.steps.append(_switch(found, name, decision.generation, "drift" if decision.drift else "lock"))
         decision.needs_packages = wanted.packages is None
         decision.after = wanted.packages or ()
     if found.active in found.unsealed and found.active not in found.users:
         # Nothing tells it from what was never finished, so the next run would remove it: it goes with the switch.
         decision.steps.append(RemoveGeneration(name, found.active))
     if found.hold:
-        decision.steps.append(EndHold(name))
+        decision.steps.append(EndHold(name, "another lock is wanted" if wanted.hold else "as asked for"))
 
 
-def _decide_rolled_back(decision: Decision, found: Environment) -> None:
-    name = decision.name
-    if found.hold and found.active != found.hold.generation:
-        _stay(decision, found)
-        return
-    if found.active is None:
-        raise Problem(f"{name}: cannot be rolled back, there is no such environment on this host.")
-    previous = _previous(found)
-    if previous is None:
-        raise Problem(f"{name}: cannot be rolled back, generation {found.active} is the only one on this host.")
-    drift = found.drift.get(previous)
-    if drift:
-        raise Problem(
-            f"{name}: cannot be rolled back to generation {previous}, it was changed after it was sealed: "
-            + _some(drift)
-        )
-    lock = found.sealed[found.active].lock if found.active in found.sealed else ""
-    decision.generation, decision.after = previous, _packages_of(found, previous)
-    decision.steps += [PutHold(name, lock, found.active), Flip(name, previous, "rolled back")]
+def _switch(found: Environment, name: str, generation: str, why: str) -> Exchange | Flip:
+    return Exchange(name, generation) if found.directory else Flip(name, generation, why)
 
 
-def _decide_absent(decision: Decision, found: Environment) -> None:
+def _decide_absent(decision: Decision, wanted: Wanted, found: Environment) -> None:
     name = decision.name
     if found.link == "generation":
         decision.steps.append(RemoveLink(name))
+    used = []
     for generation in sorted(found.sealed):
         users = found.users.get(generation)
         if users:
-            decision.kept[generation] = users
+            used.append(f"{generation} by {_ids(users)}")
+            decision.kept[generation] = [f"process {number}" for number in users]
+        elif generation in wanted.pinned:
+            decision.kept[generation] = ["pinned"]
         else:
             decision.steps.append(RemoveGeneration(name, generation))
     if found.hold or found.history:
         decision.steps.append(Forget(name))
-    if decision.kept:
+    if used:
         decision.warnings.append(
-            f"{name}: generations that processes still use are kept until a later run: "
-            + "; ".join(f"{generation} by {_ids(ids)}" for generation, ids in sorted(decision.kept.items()))
+            f"{name}: generations that processes still use are kept until a later run: " + "; ".join(used)
         )
-
-
-def _stay(decision: Decision, found: Environment) -> None:
-    """The environment is held: report it, change nothing."""
-    if found.hold is None:
-        raise AssertionError("an environment without a hold is not held")
-    decision.steps.clear()
-    decision.held = dataclasses.asdict(found.hold)
-    decision.generation, decision.after = found.active, decision.before
-    decision.drift = found.drift.get(found.active or "", [])
-    if decision.drift:
-        decision.warnings.append(
-            f"{decision.name}: is held after a roll-back and was changed since it was sealed: {_some(decision.drift)}"
-        )
-
-
-def _is_held(wanted: Wanted, found: Environment) -> bool:
-    """A hold stops the very lock that was left; a damaged hold (no digest) stops every lock."""
-    return found.hold is not None and found.active is not None and found.hold.lock in ("", wanted.lock)
-
-
-def _previous(found: Environment) -> str | None:
-    """Return the generation that was active last before the present one and still exists."""
-    for generation in reversed(found.history):
-        if generation != found.active and generation in found.sealed:
-            return generation
-    return None
 
 
 def _next_build(identity: str, taken: t.Collection[str]) -> str:
     """Return the first name for a further build of ``identity`` that comes after all that exist."""
     numbers = [parts[1] for parts in map(split_generation, taken) if parts and parts[0] == identity]
     return f"{identity}-{max(numbers) + 1}" if numbers else identity
-
-
-def _packages_of(found: Environment, generation: str | None) -> tuple[Package, ...]:
-    known = found.sealed.get(generation or "")
-    return known.packages if known else ()
 
 
 def difference(decision: Decision) -> dict[str, list[t.Any]]:
@@ -238,11 +212,6 @@ def diff(decision: Decision, active: str | None) -> dict[str, str] | None:
         "before": "".join(line + "\n" for line in before),
         "after": "".join(line + "\n" for line in after),
     }
-
-
-def _some(drift: t.Sequence[Drift]) -> str:
-    text = ", ".join(str(one) for one in drift[:3])
-    return text + (f" and {len(drift) - 3} more" if len(drift) > 3 else "") + "."
 
 
 def _ids(ids: t.Sequence[int]) -> str:

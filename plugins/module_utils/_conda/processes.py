@@ -17,12 +17,14 @@ def users_of(directories: t.Iterable[str], proc: str = "/proc") -> dict[str, lis
     """Return, for each of ``directories`` in use, the ids of the processes that use it.
 
     A process uses a directory when its program, its working directory or a mapped file lies in it.
-    Processes that end meanwhile are skipped.
+    Processes that end meanwhile are skipped. A directory may be named through links; the kernel knows its real path.
     """
-    wanted = sorted(set(directories))
-    if not wanted:
+    asked: dict[str, list[str]] = {}
+    for directory in sorted(set(directories)):
+        asked.setdefault(os.path.realpath(directory), []).append(directory)
+    if not asked:
         return {}
-    pattern = re.compile("|".join(re.escape(directory) + r"(?=/|$)" for directory in wanted), re.MULTILINE)
+    pattern = re.compile("|".join(re.escape(directory) + r"(?=/|$)" for directory in asked), re.MULTILINE)
     result: dict[str, list[int]] = {}
     for name in os.listdir(proc):
         if not name.isdigit():
@@ -38,9 +40,19 @@ def users_of(directories: t.Iterable[str], proc: str = "/proc") -> dict[str, lis
                 text.append(file.read())
         except OSError:
             pass
-        for directory in set(pattern.findall("\n".join(text))):
-            result.setdefault(directory, []).append(int(name))
+        for real in set(pattern.findall("\n".join(text))):
+            for directory in asked[real]:
+                result.setdefault(directory, []).append(int(name))
     return {directory: sorted(ids) for directory, ids in result.items()}
+
+
+def describe(number: int, proc: str = "/proc") -> str:
+    """Return ``process NUMBER (NAME)``, without the name where the process has ended."""
+    try:
+        with open(f"{proc}/{number}/comm", encoding="utf-8", errors="replace") as file:
+            return f"process {number} ({file.read().strip()})"
+    except OSError:
+        return f"process {number}"
 
 
 def descendants(ancestor: int, proc: str = "/proc") -> list[int]:

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import Drift
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.smoke import SmokeTest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,9 @@ class Wanted:
     """One environment as it is asked for.
 
     ``lock``: the lock's digest; ``packages``: what it names, or None while the controller has sent the digest only.
+    ``options``: what else shapes the files. ``generation``: the one to roll back to, or None for the one before.
+    ``hold``: False ends a hold. ``pinned``: generations that are never removed. ``smoke``: what a new generation must pass.
+    ``replace_unmanaged``: a directory that stands in the way may be exchanged.
     """
 
     name: str
@@ -27,6 +31,11 @@ class Wanted:
     lock: str | None = None
     packages: tuple[Package, ...] | None = None
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    generation: str | None = None
+    hold: bool = True
+    pinned: tuple[str, ...] = ()
+    smoke: SmokeTest | None = None
+    replace_unmanaged: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +77,29 @@ class Build:
 
 
 @dataclasses.dataclass(frozen=True)
+class Try:
+    """Let the new generation prove itself. This happens as the last part of its build: what is sealed has passed."""
+
+    name: str
+    generation: str
+    smoke: SmokeTest
+
+    def __str__(self) -> str:
+        return f"{self.name}: try generation {self.generation} {self.smoke}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Exchange:
+    """Put the link in the place of a directory that is not ours, and keep the directory beside."""
+
+    name: str
+    generation: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: exchange the directory for generation {self.generation}, keep it as {self.name}.before-TIME"
+
+
+@dataclasses.dataclass(frozen=True)
 class Flip:
     """Make a generation the active one."""
 
@@ -81,7 +113,7 @@ class Flip:
 
 @dataclasses.dataclass(frozen=True)
 class PutHold:
-    """Keep runs from undoing a roll-back."""
+    """Keep runs from undoing a roll-back. ``lock`` and ``generation``: what was left."""
 
     name: str
     lock: str
@@ -93,12 +125,13 @@ class PutHold:
 
 @dataclasses.dataclass(frozen=True)
 class EndHold:
-    """Another lock is wanted: the roll-back is over."""
+    """The roll-back is over."""
 
     name: str
+    why: str
 
     def __str__(self) -> str:
-        return f"{self.name}: end the hold, another lock is wanted"
+        return f"{self.name}: end the hold, {self.why}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,13 +146,14 @@ class RemoveLink:
 
 @dataclasses.dataclass(frozen=True)
 class RemoveGeneration:
-    """Remove a generation that no process uses."""
+    """Remove a generation that nothing uses, and what the cache holds for it alone."""
 
     name: str
     generation: str
+    why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}: remove generation {self.generation}"
+        return f"{self.name}: remove generation {self.generation}" + (f", {self.why}" if self.why else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +168,7 @@ class Forget:
 
 #: Steps run in this order whatever the environment: nothing is switched before everything is built, and a hold is
 #: recorded before the switch that it protects.
-ORDER = (Discard, Undo, Build, PutHold, Flip, EndHold, RemoveLink, RemoveGeneration, Forget)
+ORDER = (Discard, Undo, Build, Try, PutHold, Exchange, Flip, EndHold, RemoveLink, RemoveGeneration, Forget)
 
 
 @dataclasses.dataclass
@@ -149,6 +183,7 @@ class Decision:
     after: tuple[Package, ...] = ()
     drift: list[Drift] = dataclasses.field(default_factory=list)
     held: dict[str, str] | None = None
-    kept: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    kept: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
     needs_packages: bool = False
+    not_predicted: list[str] = dataclasses.field(default_factory=list)

@@ -76,6 +76,13 @@ def split_generation(generation: str) -> tuple[str, int] | None:
     return (match["id"], int(match["rebuild"] or 1)) if match else None
 
 
+def check_generation(generation: t.Any, name: str, option: str) -> t.Any:
+    """Return ``generation`` if it is None or a generation's name; raises Problem."""
+    if generation is not None and split_generation(generation) is None:
+        raise Problem(f"{name}: {option}: {generation!r} is no generation's name: 16 hex digits, or these with -2, -3 ...")
+    return generation
+
+
 @dataclasses.dataclass(frozen=True)
 class Store:
     """Paths below ``root``; a value, reads nothing."""

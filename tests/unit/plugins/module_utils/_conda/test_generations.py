@@ -145,18 +145,67 @@ def test_users_are_processes_with_program_folder_or_map_in_it(store, tmp_path):
     (proc / "self").mkdir()
     paths = [store.generation(ONE), store.generation(ONE + "-2"), store.generation(TWO)]
     assert processes.users_of(paths, str(proc)) == {paths[0]: [100, 102], paths[1]: [101]}
+    # A root that is a link: the kernel knows the real path.
+    (tmp_path / "link").symlink_to(store.root)
+    linked = Store(str(tmp_path / "link"))
+    assert processes.users_of([linked.generation(ONE)], str(proc)) == {linked.generation(ONE): [100, 102]}
+    (proc / "100" / "comm").write_text("python\n")
+    assert [processes.describe(one, str(proc)) for one in (100, 999)] == ["process 100 (python)", "process 999"]
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        pytest.param([], {}, id="none"),
+        pytest.param([("a", 1.0)], {"a": None}, id="still active"),
+        pytest.param([("a", 1.0), ("b", 2.0)], {"a": 2.0, "b": None}, id="until the next"),
+        pytest.param([("a", 1.0), ("b", 2.0), ("a", 3.0), ("c", 4.0)], {"a": 4.0, "b": 3.0, "c": None}, id="twice"),
+        pytest.param([("a", 1.0), ("b", None), ("c", 5.0)], {"a": 5.0, "b": 5.0, "c": None}, id="a time is missing"),
+        pytest.param([("a", 9.0), ("b", 2.0), ("c", 9.5)], {"a": 9.5, "b": 9.5, "c": None}, id="the clock was behind"),
+        pytest.param([("a", 99.0), ("b", 2.0), ("c", 3.0)], {"a": None, "b": None, "c": None}, id="it had been ahead"),
+    ],
+)
+def test_until_when_generations_were_active(history, expected):
+    assert holds.last_active([holds.Activation(*entry) for entry in history]) == expected
+
+
+def test_a_generation_that_never_was_active_counts_from_its_seal(store):
+    make(store, ONE)
+    make(store, TWO)
+    assert observe(store).last_active == {}
+    holds.add_history(store, "e", {"generation": ONE, "since": "2020-01-01T00:00:00+00:00", "why": "lock"})
+    sealed_at = os.stat(f"{store.generation(TWO)}/seal.json").st_mtime
+    assert observe(store).last_active == {ONE: None, TWO: sealed_at}
+    # Sealed before the history begins: it may have been active, nobody knows until when.
+    os.utime(f"{store.generation(TWO)}/seal.json", (1.0, 1.0))
+    assert observe(store).last_active == {ONE: None}
+
+
+def test_what_is_found_may_ask_for_more(store):
+    prefix = make(store, ONE)
+    make(store, TWO)
+    (prefix / "file").write_text("other")
+    asked = []
+
+    def check(environment):
+        asked.append(sorted(environment.drift))
+        return [ONE, TWO] if environment.drift.get(ONE) else [ONE]
+
+    found = generations.observe(store, ["e"], check)["e"]
+    assert asked == [[], [ONE], [ONE, TWO]] and found.drift[TWO] == []
 
 
 def test_holds_and_history(store):
     assert holds.read_hold(store, "e") is None and holds.read_history(store, "e") == []
     hold = holds.Hold("lock", ONE, "2026-01-01", "ann")
     holds.write_hold(store, "e", hold)
-    for generation in (ONE, TWO):
-        holds.add_history(store, "e", {"generation": generation, "since": "now", "why": "lock"})
-    assert holds.read_hold(store, "e") == hold and holds.read_history(store, "e") == [ONE, TWO]
+    for generation, since in ((ONE, "2026-01-01T00:00:00+00:00"), (TWO, "now")):
+        holds.add_history(store, "e", {"generation": generation, "since": since, "why": "lock"})
+    history = [holds.Activation(ONE, 1767225600.0), holds.Activation(TWO, None)]
+    assert holds.read_hold(store, "e") == hold and holds.read_history(store, "e") == history
     with open(store.history("e"), "a", encoding="ascii") as file:
         file.write('{"generation": "cut o')
-    assert holds.read_history(store, "e") == [ONE, TWO]
+    assert holds.read_history(store, "e") == history
     pathlib.Path(store.hold("e")).write_text("damaged")
     assert holds.read_hold(store, "e") == holds.Hold("", "", "", "")
     holds.forget(store, "e")

@@ -20,6 +20,10 @@ FINISHED = [
     "generations/0123456789abcdef-2/seal.json",
     "generations/somebody-elses/.file",
     "envs/tiny",
+    "envs/.conda_envs_dir_test",
+    "envs/.mine/file",
+    "envs/.tiny.ab12cd34/somebody-elses",
+    "envs/old.before-20260101T000000Z/file",
     "holds/tiny.json",
     "history/tiny.jsonl",
     ".lock",
@@ -34,7 +38,6 @@ LITTER = [
     "cache/packages/.name-x/info/index.json",
     "cache/packages/.file",
     "cache/bytecode/cpython-311-a70d/3f/.3fkey.digest.123",
-    "envs/.tiny.x/link",
     "holds/.tiny.json.x",
     "history/.tiny.jsonl.x",
 ]
@@ -46,6 +49,9 @@ def store(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("content")
+    (tmp_path / "envs/.tiny.x_y_z_12").mkdir()
+    (tmp_path / "envs/.tiny.x_y_z_12/link").symlink_to("/")
+    (tmp_path / "envs/tiny.before-20260101T000000Z").symlink_to(tmp_path / "generations" / ("0" * 16) / "envs" / "tiny")
     for name in ("cache/archives/22ff", "generations/00000000000000aa/envs", "generations/00000000000000bb"):
         (tmp_path / name).mkdir(parents=True)
     return Store(str(tmp_path))
@@ -56,8 +62,17 @@ def test_litter_goes_and_what_is_finished_stays(store, tmp_path):
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()}
     assert left == set(FINISHED)
     folders = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_dir()}
-    assert not folders & {"cache/archives/11ff", "cache/archives/22ff", "cache/packages/.name-x", "envs/.tiny.x"}
+    assert not folders & {"cache/archives/11ff", "cache/archives/22ff", "cache/packages/.name-x", "envs/.tiny.x_y_z_12"}
     assert not [folder for folder in folders if folder.startswith("generations/00000000")]
+
+
+def test_links_that_are_no_left_overs_stay(store, tmp_path):
+    name = "tiny.before-20260101T000000Z"
+    for target in ("/elsewhere/envs/tiny", f"{tmp_path}/generations/{'0' * 16}/envs/{name}"):
+        (tmp_path / "envs" / name).unlink()
+        (tmp_path / "envs" / name).symlink_to(target)
+        litter.discard(store)
+        assert (tmp_path / "envs" / name).is_symlink()
 
 
 def test_links_are_removed_not_followed(store, tmp_path):

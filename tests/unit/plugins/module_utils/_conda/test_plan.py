@@ -14,8 +14,10 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.generatio
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.holds import Hold
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, digest_of
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.seal import Seal
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.smoke import SmokeTest
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.steps import ORDER, Wanted
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, generation_id
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.unmanaged import Directory
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 STORE = Store("/opt/lockstep")
@@ -25,6 +27,7 @@ SIX2 = Package("conda", "six", "2.0", "0", "noarch", "https://h/c/noarch/six-2.0
 WHEEL = Package("pip", "humanize", "4", "", "", "https://h/humanize-4-py3-none-any.whl", "3" * 64)
 OLD, NEW = (SIX1, WHEEL), (SIX2, WHEEL)
 OLD_ID, NEW_ID = (generation_id("e", digest_of(packages), {}, ENGINE) for packages in (OLD, NEW))
+SMOKE = SmokeTest(("six",), (), "nobody", 60)
 EDITED = [Drift("bin/x", "modified", 1000, 1.5)]
 HOLD = Hold(lock=digest_of(NEW), generation=NEW_ID, since="2026-01-01T00:00:00+00:00", who="ann")
 
@@ -117,6 +120,43 @@ def steps(decision):
             wanted(OLD), found(OLD_ID, sealed=BOTH, hold=HOLD), [("EndHold", None)], id="the hold's other lock"
         ),
         pytest.param(
+            dataclasses.replace(wanted(), hold=False),
+            found(OLD_ID, sealed=BOTH, hold=HOLD),
+            [("Flip", NEW_ID), ("EndHold", None)],
+            id="the hold is ended",
+        ),
+        pytest.param(dataclasses.replace(wanted(), hold=False), found(NEW_ID), [], id="there is no hold to end"),
+        pytest.param(
+            dataclasses.replace(wanted(), smoke=SMOKE),
+            found(),
+            [("Build", NEW_ID), ("Try", NEW_ID), ("Flip", NEW_ID)],
+            id="what is new is tried",
+        ),
+        pytest.param(
+            dataclasses.replace(wanted(), smoke=SMOKE),
+            found(OLD_ID, sealed=BOTH),
+            [("Flip", NEW_ID)],
+            id="what was built before is not tried again",
+        ),
+        pytest.param(
+            dataclasses.replace(wanted(), replace_unmanaged=True),
+            found(link="directory", directory=Directory(OLD)),
+            [("Build", NEW_ID), ("Exchange", NEW_ID)],
+            id="a directory is exchanged",
+        ),
+        pytest.param(
+            dataclasses.replace(wanted(), replace_unmanaged=True),
+            found(link="directory", directory=Directory(None), sealed=BOTH),
+            [("Exchange", NEW_ID)],
+            id="a directory is exchanged for what is there already",
+        ),
+        pytest.param(
+            dataclasses.replace(wanted(state="absent"), pinned=(OLD_ID,)),
+            found(NEW_ID, sealed=BOTH),
+            [("RemoveLink", None), ("RemoveGeneration", NEW_ID)],
+            id="removed, but for what is pinned",
+        ),
+        pytest.param(
             wanted(),
             found(OLD_ID, sealed=BOTH, hold=dataclasses.replace(HOLD, lock="")),
             [],
@@ -158,9 +198,16 @@ def test_steps(want, have, expected):
     [
         (wanted(), found(link="directory"), "/opt/lockstep/envs/e is a directory that this collection did not make"),
         (wanted(state="absent"), found(link="foreign"), "it is left untouched"),
+        (wanted(), found(link="directory", directory=Directory(NEW)), "untouched. It has the packages of the lock. .*replace_unm"),
+        (wanted(state="rolled_back"), found(link="directory", directory=Directory(NEW)), "untouched. Rename or remove it"),
+        (
+            dataclasses.replace(wanted(), replace_unmanaged=True),
+            found(link="directory", directory=Directory(NEW, ("process 7 (sh)", "process 8 (vi)"))),
+            "not exchanged while it is used by process 7 .sh., process 8 .vi.. End them",
+        ),
         (wanted(state="rolled_back"), found(), "no such environment"),
-        (wanted(state="rolled_back"), found(NEW_ID, history=(NEW_ID,)), "is the only one"),
-        (wanted(state="rolled_back"), found(NEW_ID, history=(OLD_ID, NEW_ID)), "is the only one"),
+        (wanted(state="rolled_back"), found(NEW_ID, history=(NEW_ID,)), "no generation was active before .* There is no other generation on this host"),
+        (wanted(state="rolled_back"), found(NEW_ID, history=(OLD_ID, NEW_ID)), "no generation was active before .* There is no other generation on this host"),
         (
             wanted(state="rolled_back"),
             found(NEW_ID, sealed=BOTH, history=(OLD_ID, NEW_ID), drift={OLD_ID: EDITED}),
@@ -177,6 +224,8 @@ def test_the_digest_is_enough_unless_something_is_built():
     assert not decide(wanted(sent=False), found(NEW_ID)).needs_packages
     assert not decide(wanted(sent=False), found(OLD_ID, sealed=BOTH)).needs_packages
     assert decide(wanted(sent=False), found(OLD_ID)).needs_packages
+    # A refusal compares what is there with the lock, so it takes the packages.
+    assert decide(wanted(sent=False), found(link="directory", directory=Directory(NEW))).needs_packages
 
 
 def test_packages_and_diff():
@@ -212,8 +261,6 @@ def test_only_what_decides_is_compared_with_its_seal():
     assert check(wanted(), found(NEW_ID, sealed=BOTH), ENGINE) == [NEW_ID]
     assert check(wanted(), found(OLD_ID, sealed=BOTH), ENGINE) == [NEW_ID]
     assert check(wanted(state="absent"), found(NEW_ID, sealed=BOTH), ENGINE) == []
-    have = found(NEW_ID, sealed=BOTH, history=(OLD_ID, NEW_ID))
-    assert check(wanted(state="rolled_back"), have, ENGINE) == [NEW_ID, OLD_ID]
 
 
 def test_another_mirror_is_no_change_of_packages_and_credentials_are_no_part_of_the_lock():
