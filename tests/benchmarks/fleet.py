@@ -20,7 +20,7 @@ from scenario import wanted
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 BED = PROJECT / "tests" / "testbed" / "bed.py"
 FOLDER = PROJECT / "build" / "benchmarks"
-NETWORK = 70
+NETWORK = 90
 
 
 @dataclasses.dataclass(frozen=True)

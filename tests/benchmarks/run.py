@@ -3,7 +3,7 @@
 """Runs the benchmarks: every module of this folder that has ``measure()``.
 
 ``measure()`` returns ``{name: {"ours": seconds, peer: seconds, ...}}``; it runs ours and the peers in one go, on the
-same hosts, and prints what else is worth knowing. Results go to build/benchmarks.json; names that were not
+same hosts, and prints what else is worth knowing. A name that ends in ``_percent`` has that for a figure. Results go to build/benchmarks.json; names that were not
 measured this time keep their last figures there.
 
 usage: run.py [MODULE ...]      for instance: run.py provision
@@ -31,7 +31,8 @@ def table(measured: dict[str, dict[str, float]]) -> str:
         ours = figures["ours"]
         for who, seconds in figures.items():
             ratio = f"{seconds / ours:10.2f}" if who != "ours" else f"{'':10}"
-            lines.append(f"{name if who == 'ours' else '':<22}{who:<28}{seconds:9.2f}  {ratio}".rstrip())
+            unit = " %" if name.endswith("_percent") else "  "
+            lines.append(f"{name if who == 'ours' else '':<22}{who:<28}{seconds:9.2f}{unit}{ratio}".rstrip())
     return "\n".join(lines)
 
 

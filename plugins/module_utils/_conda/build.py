@@ -240,9 +240,10 @@ def _build_in(
     ours |= startup.add(prefix, link, bool(step.wanted.options.get("user_site")))
     for path in ours:
         known.pop(path, None)
-    if step.wanted.options.get("bytecode"):
+    bytecode = step.wanted.options.get("bytecode")
+    if bytecode:
         progress.begin("bytecode", step.name)
-    compiled = _compile(prefix, known, store) if step.wanted.options.get("bytecode") else {}
+    compiled = _compile(prefix, known, store, None if bytecode else ours)
     progress.begin("seal", step.name)
     found = _normalise(prefix, {path: 0o755 if path in executables else 0o644 for path in known})
     seal.check_unedited(prefix, found, {path: known[path] for path in known.keys() - compiled.keys()}, begun)
@@ -340,16 +341,22 @@ def _link_request(package: Package, store: Store, again: bool) -> dict[str, t.An
     }
 
 
-def _compile(prefix: str, known: t.Mapping[str, str], store: Store) -> dict[str, str]:
-    """Compile all Python sources of the standard library and of site-packages; return the hashes of the results."""
+def _compile(
+    prefix: str, known: t.Mapping[str, str], store: Store, only: t.Collection[str] | None
+) -> dict[str, str]:
+    """Compile the Python sources of the standard library and of site-packages; return the hashes of the results.
+
+    ``only``: which of them, by path; None for all. Of the others only what packages have compiled of another source is
+    taken away: Python might run it.
+    """
     python = f"{prefix}/bin/python"
     if not os.path.exists(python):
         return {}
     sources = []
     for library in python_libraries(prefix):
-        for path in _python_sources(library):
+        for path in _python_sources(library, prefix):
             relative = path[len(prefix) + 1 :]
-            sources.append([relative, known.get(relative)])
+            sources.append([relative, known.get(relative), only is None or relative in only])
     answer = engine.run_program(
         python,
         bytecode_program,
@@ -360,7 +367,8 @@ def _compile(prefix: str, known: t.Mapping[str, str], store: Store) -> dict[str,
     return t.cast("dict[str, str]", answer["written"])
 
 
-def _python_sources(library: str) -> t.Iterator[str]:
+def _python_sources(library: str, prefix: str) -> t.Iterator[str]:
+    """Return the sources below ``library``; those that are links too, if they lead to a file of this environment."""
     pending = [library]
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -368,8 +376,9 @@ def _python_sources(library: str) -> t.Iterator[str]:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name != "__pycache__":
                         pending.append(entry.path)
-                elif entry.name.endswith(".py") and entry.is_file(follow_symlinks=False):
-                    yield entry.path
+                elif entry.name.endswith(".py") and entry.is_file():
+                    if not entry.is_symlink() or os.path.realpath(entry.path).startswith(prefix + "/"):
+                        yield entry.path
 
 
 def _normalise(prefix: str, modes: t.Mapping[str, int]) -> dict[str, seal.Status]:

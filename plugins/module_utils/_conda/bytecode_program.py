@@ -39,7 +39,11 @@ known = {}
 
 
 def main() -> None:
-    """Compile what ``request["sources"]`` lists; answer with the sha256 of every file written."""
+    """Compile what ``request["sources"]`` lists; answer with the sha256 of every file written.
+
+    A source comes with its sha256 where it is as its package has it, else with None, and with whether it is to be compiled.
+    If not, only a compiled file goes that its package brought and that is not of this source.
+    """
     global prefix, cache
     request = json.load(sys.stdin)
     prefix = request["prefix"]
@@ -78,11 +82,15 @@ def _die_with(parent: int) -> None:
 def _compile_some(sources: list) -> tuple:
     written, failed = {}, []
     warnings.simplefilter("ignore")
-    for path, digest in sources:
+    for path, digest, wanted in sources:
         target = _target(path)
         try:
-            if not _is_fresh(path, target):
+            if _is_fresh(path, target):
+                continue
+            if wanted:
                 written[target] = _compiled(path, digest, target)
+            else:
+                _discard(target)
         except (SyntaxError, ValueError, RecursionError, UnicodeError):
             # Some packages ship files that are no Python of this version (templates, tests of parsers).
             failed.append(path)
@@ -139,7 +147,7 @@ def _read(path: str) -> bytes:
 def _compiled(path: str, digest: str, target: str) -> str:
     """Put the compiled file of ``path`` in its place and return its sha256.
 
-    ``digest``: the source's, where it is as its package has it; None for a patched file or one of a wheel, which is read.
+    ``digest``: the source's, or None for a patched file or one of a wheel, which is read.
     """
     if digest is not None:
         return _shared(path, digest, None, target)

@@ -31,7 +31,7 @@ def sources(prefix):
     found = []
     for path in sorted(prefix.rglob("*.py")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        found.append([str(path.relative_to(prefix)), digest])
+        found.append([str(path.relative_to(prefix)), digest, True])
     return found
 
 
@@ -88,7 +88,7 @@ def test_what_holds_the_prefix_is_not_shared(tmp_path, text, shared):
     source = tmp_path / "p" / "lib" / "m.py"
     source.parent.mkdir(parents=True)
     source.write_text(text.format(prefix=tmp_path / "p"))
-    answer = run(tmp_path / "p", tmp_path / "cache", [["lib/m.py", None]])
+    answer = run(tmp_path / "p", tmp_path / "cache", [["lib/m.py", None, True]])
     entries = list((tmp_path / "cache").rglob("*.*"))
     assert len(answer["written"]) == 1
     assert [entry.stat().st_nlink for entry in entries] == ([2] if shared else [])
@@ -134,9 +134,9 @@ FRESH = ("time and size", "unchecked hash", "checked hash")
 STALE = ("other size", "other time", "unchecked, other hash", "checked, other hash", "other Python", "cut off")
 
 
-@pytest.mark.parametrize("text", ["A = 1\n", "def (:\n"])
+@pytest.mark.parametrize(("text", "compiles"), [("A = 1\n", True), ("A = 1\n", False), ("def (:\n", True)])
 @pytest.mark.parametrize("kind", [*FRESH, *STALE])
-def test_bytecode_of_the_package_stays_only_if_it_is_of_this_source(tmp_path, kind, text):
+def test_bytecode_of_the_package_stays_only_if_it_is_of_this_source(tmp_path, kind, text, compiles):
     source = tmp_path / "lib" / "m.py"
     source.parent.mkdir()
     source.write_text(text)
@@ -147,14 +147,14 @@ def test_bytecode_of_the_package_stays_only_if_it_is_of_this_source(tmp_path, ki
     compiled.write_bytes(brought)
     hidden = tmp_path / "in-the-cache-of-packages"  # the engine links it from there
     os.link(compiled, hidden)
-    answer = run(tmp_path, tmp_path / "cache", [["lib/m.py", None]])
+    answer = run(tmp_path, tmp_path / "cache", [["lib/m.py", None, compiles]])
     written = str(compiled.relative_to(tmp_path))
     if kind in FRESH:
         assert compiled.read_bytes() == brought
         assert answer == {"written": {}, "failed": []}
-    elif text.startswith("def"):
+    elif not compiles or text.startswith("def"):
         assert not compiled.exists()
-        assert answer == {"written": {}, "failed": ["lib/m.py"]}
+        assert answer == {"written": {}, "failed": ["lib/m.py"] if compiles else []}
     else:
         right = bytecode_program.MAGIC + bytecode_program.UNCHECKED + importlib.util.source_hash(source.read_bytes())
         assert compiled.read_bytes()[:16] == right

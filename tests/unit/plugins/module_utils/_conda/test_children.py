@@ -95,7 +95,7 @@ def compiler(tmp_path):
     """The bytecode compiler with one worker that waits for its source (a pipe) and one that waits for work."""
     os.mkfifo(tmp_path / "slow.py")
     (tmp_path / "quick.py").write_text("")
-    listed = [["slow.py", None]] + [["quick.py", None]] * 70
+    listed = [["slow.py", None, True]] + [["quick.py", None, True]] * 70
     request = {"prefix": str(tmp_path), "cache": str(tmp_path / "cache"), "sources": listed, "jobs": 2}
     source = pathlib.Path(bytecode_program.__file__).read_text()
     process = subprocess.Popen([sys.executable, "-S", "-s", "-B", "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
