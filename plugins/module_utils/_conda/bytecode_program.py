@@ -17,13 +17,11 @@ import sys
 
 sys.path = [entry for entry in sys.path if entry]
 
-import concurrent.futures.process  # noqa: E402
 import ctypes  # noqa: E402
 import hashlib  # noqa: E402
 import importlib.util  # noqa: E402
 import json  # noqa: E402
 import marshal  # noqa: E402
-import multiprocessing  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import types  # noqa: E402
@@ -44,6 +42,9 @@ def main() -> None:
     A source comes with its sha256 where it is as its package has it, else with None, and with whether it is to be compiled.
     If not, only a compiled file goes that its package brought and that is not of this source.
     """
+    import concurrent.futures.process  # not above: the collection imports this file for its text alone
+    import multiprocessing
+
     global prefix, cache
     request = json.load(sys.stdin)
     prefix = request["prefix"]

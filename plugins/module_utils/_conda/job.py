@@ -38,7 +38,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 #: Seconds that the call which starts a job waits for its end: what is quick needs no second look.
-FIRST_LOOK = 1.5
+FIRST_LOOK = 3.0
 
 #: Seconds that a job which has reached its limit may take to clean up, before it is killed.
 GRACE = 20.0

@@ -14,7 +14,6 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import stat
@@ -93,6 +92,8 @@ class Progress:
 
 def main() -> None:
     """Have the dialogue; the exit status is 0 whenever its last line was said."""
+    import asyncio  # not above: the collection imports this file for its text alone
+
     talk = Talk()
     try:
         request = talk.hear()
