@@ -151,8 +151,9 @@ environments:
       type: dict
     generations:
       description:
-        - All generations of the environment, with generation, prefix, sealed, active, lock, number of packages, and until when it was
-          active (last_active, in seconds since the epoch, null if unknown).
+        - All generations of the environment, with generation, prefix, sealed, active, lock, number of packages, since when it was
+          active last and until when (C(since) and C(last_active), in seconds since the epoch, null if unknown), and C(named_by), the
+          Jupyter kernels and systemd units that name it.
         - With O(sizes), C(bytes) is its disk usage and C(bytes_alone) what its removal would free.
       type: list
       elements: dict
@@ -160,6 +161,12 @@ environments:
       description:
         - Processes whose program, working directory or mapped files lie in a generation, with pid, user, command (without arguments,
           which may hold secrets), generation, and whether that is the current one.
+      type: list
+      elements: dict
+    user_sites:
+      description:
+        - Accounts that have packages of the environment in their C(~/.local) as well, with user, path and packages. A program that lets
+          the user site in would import these instead.
       type: list
       elements: dict
     exports:

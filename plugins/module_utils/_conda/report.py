@@ -18,9 +18,12 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     drift,
     exports,
     generations,
+    holds,
     processes,
     records,
     seal,
+    user_sites,
+    uses,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import ordered
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
@@ -56,11 +59,16 @@ def describe(store: Store, names_wanted: t.Sequence[str], question: Question) ->
     every = [generation for one in found.values() for generation in (*one.sealed, *one.unsealed)]
     paths = {store.generation(generation): generation for generation in every}
     users = {paths[path]: ids for path, ids in processes.users_of(paths).items()}
-    return [_describe_one(store, found[name], users, question) for name in names_wanted]
+    named = uses.names_of(store, every) if every else {}
+    return [_describe_one(store, found[name], users, named, question) for name in names_wanted]
 
 
 def _describe_one(
-    store: Store, found: generations.Environment, users: t.Mapping[str, list[int]], question: Question
+    store: Store,
+    found: generations.Environment,
+    users: t.Mapping[str, list[int]],
+    named: t.Mapping[str, list[str]],
+    question: Question,
 ) -> dict[str, t.Any]:
     notes = [
         f"Generation {generation} is {seal.why_not(store.generation(generation))}."
@@ -74,7 +82,7 @@ def _describe_one(
         "prefix": store.prefix(found.active, found.name) if found.active else None,
         "hold": dataclasses.asdict(found.hold) if found.hold else None,
         "generations": [
-            _describe_generation(store, found, generation, question)
+            dict(_describe_generation(store, found, generation, question), named_by=named.get(generation, []))
             for generation in sorted({*found.sealed, *found.unsealed})
         ],
         "processes": [
@@ -89,6 +97,7 @@ def _describe_one(
         notes.append(f"The environment's link names generation {found.active}, which does not exist.")
     entry.update(_describe_content(sealed))
     entry.update(_compare(store, found, sealed, question.level, notes))
+    entry["user_sites"] = user_sites.shadowing(sealed.packages) if sealed else []
     entry["exports"] = _export(store, sealed, question.exports, notes) if sealed else {}
     return entry
 
@@ -112,6 +121,7 @@ def _describe_generation(
     store: Store, found: generations.Environment, generation: str, question: Question
 ) -> dict[str, t.Any]:
     sealed = found.sealed.get(generation)
+    since = [one.since for one in holds.read_history(store, found.name) if one.generation == generation]
     entry = {
         "generation": generation,
         "prefix": store.prefix(generation, found.name),
@@ -119,6 +129,8 @@ def _describe_generation(
         "active": generation == found.active,
         "lock": sealed.lock if sealed else None,
         "packages": len(sealed.packages) if sealed else None,
+        "since": since[-1] if since else None,
+        "last_active": found.last_active.get(generation),
     }
     if question.sizes:
         entry["bytes"], entry["bytes_alone"] = disk_usage(store.generation(generation))

@@ -37,6 +37,14 @@ def uses_of(store: Store, generations: t.Collection[str]) -> dict[str, list[str]
     paths = {store.generation(generation): generation for generation in generations}
     for path, ids in processes.users_of(paths).items():
         result[paths[path]] = [processes.describe(number) for number in ids]
+    for generation, files in names_of(store, generations).items():
+        result.setdefault(generation, []).extend(files)
+    return result
+
+
+def names_of(store: Store, generations: t.Collection[str]) -> dict[str, list[str]]:
+    """Return, for each of ``generations`` that a kernel or unit names, kind and path of these."""
+    result: dict[str, list[str]] = {}
     for kind, directory in _places(account.pw_dir for account in pwd.getpwall()):
         for path in _files(directory, kind):
             for generation in sorted(named_in(path, store.root) & set(generations)):

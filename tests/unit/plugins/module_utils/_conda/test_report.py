@@ -72,6 +72,9 @@ def test_a_whole_environment(store):
     make(store, TWO)
     activate(store, TWO)
     holds.write_hold(store, "e", holds.Hold("lock", ONE, "2026-01-01", "ann"))
+    for generation, second in ((TWO, 1), (ONE, 2), (TWO, 3)):
+        since = f"1970-01-01T00:00:0{second}+00:00"
+        holds.add_history(store, "e", {"generation": generation, "since": since, "why": "lock"})
     entry = describe(store)
     assert (entry["generation"], entry["prefix"]) == (TWO, store.prefix(TWO, "e"))
     assert (entry["sealed"], entry["lock"], entry["platform"]) == (True, "l" * 8, "linux-64")
@@ -79,9 +82,10 @@ def test_a_whole_environment(store):
     assert [one["name"] for one in entry["packages"]] == ["app", "zlib"]
     assert (entry["compared"], entry["drift"], entry["drift_count"], entry["notes"]) == (True, [], 0, [])
     assert entry["hold"]["who"] == "ann"
-    assert [(one["generation"], one["active"], one["sealed"]) for one in entry["generations"]] == [
-        (ONE, False, True),
-        (TWO, True, True),
+    fields = ("generation", "active", "sealed", "since", "last_active", "named_by")
+    assert [tuple(one[field] for field in fields) for one in entry["generations"]] == [
+        (ONE, False, True, 2.0, 3.0, []),
+        (TWO, True, True, 3.0, None, []),
     ]
     assert all(one["bytes"] == one["bytes_alone"] > 0 for one in entry["generations"])
     assert json.loads(entry["exports"]["seal"])["generation"] == TWO
