@@ -98,7 +98,8 @@ def unpack(store: Store, platform: str, mirror: str | None, python: str) -> Engi
         altered = archives.verify(store.archives, parts)
         if altered:
             raise Problem(f"{altered[0].file_name} in {store.archives} was altered and is removed: run again.")
-        staging = tempfile.mkdtemp(dir=store.temporary)
+        # Beside its place, not in the cache, which may be on another filesystem.
+        staging = tempfile.mkdtemp(prefix=".", dir=store.engines)
         for part in parts:
             with zipfile.ZipFile(archives.path_in_cache(store.archives, part)) as wheel:
                 wheel.extractall(staging)

@@ -38,6 +38,7 @@ LITTER = [
     "cache/packages/.name-x/info/index.json",
     "cache/packages/.file",
     "cache/bytecode/cpython-311-a70d/3f/.3fkey.digest.123",
+    "engine/.x1/rattler/module.py",
     "holds/.tiny.json.x",
     "history/.tiny.jsonl.x",
 ]
