@@ -38,6 +38,7 @@ _IMPORT = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_mod
 
 _LATE = "it took too long"
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -148,8 +149,7 @@ def _run(
                 cwd=environment["HOME"],
                 env=environment,
                 start_new_session=True,
-                # Not even sudo gives it more rights.
-                preexec_fn=lambda: library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+                preexec_fn=lambda: _restrict(library),
                 **identity,
             )
         except OSError as error:
@@ -164,6 +164,12 @@ def _run(
     finally:
         os.close(reading)
         library.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def _restrict(library: ctypes.CDLL) -> None:
+    """Before the program starts: not even sudo gives it more rights, and it dies with the run."""
+    library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _environment(name: str, prefix: str, home: str, account: pwd.struct_passwd) -> dict[str, str]:

@@ -20,6 +20,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store imp
 
 _UNITS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd")
 _KERNELS = ("/usr/local/share/jupyter/kernels", "/usr/share/jupyter/kernels")
+_HOMES = "/home/*"
 _OF_A_USER = (
     *((".local/share/jupyter/kernels", "kernel"), (".config/systemd/user", "unit")),
     (".local/share/systemd/user", "unit"),
@@ -45,7 +46,9 @@ def uses_of(store: Store, generations: t.Collection[str]) -> dict[str, list[str]
 def names_of(store: Store, generations: t.Collection[str]) -> dict[str, list[str]]:
     """Return, for each of ``generations`` that a kernel or unit names, kind and path of these."""
     result: dict[str, list[str]] = {}
-    for kind, directory in _places(account.pw_dir for account in pwd.getpwall()):
+    # Accounts of a directory service are often not listed, but their homes are there.
+    homes = {*glob.glob(_HOMES), *(account.pw_dir for account in pwd.getpwall())}
+    for kind, directory in _places(homes):
         for path in _files(directory, kind):
             for generation in sorted(named_in(path, store.root) & set(generations)):
                 result.setdefault(generation, []).append(f"{kind} {path}")
@@ -59,13 +62,13 @@ def named_in(path: str, root: str) -> set[str]:
     return set(pattern.findall(_read(path).replace("\\/", "/")))
 
 
-def _places(homes: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
+def _places(homes: t.Collection[str]) -> t.Iterator[tuple[str, str]]:
     """Yield kind and directory of every place where something may name a generation."""
     for directory in _UNITS:
         yield "unit", directory
     for directory in _KERNELS:
         yield "kernel", directory
-    for home in sorted(set(homes)):
+    for home in sorted(homes):
         for below, kind in _OF_A_USER:
             yield kind, os.path.join(home, below)
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 
 import pytest
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import unmanaged
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import litter, unmanaged
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 PYTHON = Package("conda", "python", "3.11.2", "0", "linux-64", "https://h/python.conda", "1" * 64)
@@ -74,6 +76,33 @@ def test_what_cannot_be_exchanged_stays_as_it_is(tmp_path):
     with pytest.raises(Problem, match="absent: cannot be exchanged in one step: No such file"):
         unmanaged.exchange(str(tmp_path / "absent"), "/x", str(tmp_path / "absent.before-20260101T000000Z"))
     assert os.listdir(tmp_path) == []
+
+
+def test_killed_before_or_after_the_one_step_nothing_is_lost(directory, tmp_path, monkeypatch):
+    """What is killed leaves a link that the next run removes, or the finished exchange."""
+    store = Store(str(tmp_path / "store"))
+    pathlib.Path(store.environments).mkdir(parents=True)
+    path = store.link("e")
+    os.rename(directory, path)
+    swap = unmanaged._swap
+    for number, steps in enumerate(([], [swap])):
+        def die(one, other, steps=steps):
+            for step in steps:
+                step(one, other)
+            os._exit(9)
+
+        monkeypatch.setattr(unmanaged, "_swap", die)
+        child = os.fork()
+        if child == 0:
+            unmanaged.exchange(path, store.prefix("1" * 16, "e"), f"{path}.before-2026010{number}T000000Z")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        litter.discard(store)
+        found = sorted(os.listdir(store.environments))
+        if not steps:
+            assert found == ["e"] and os.path.exists(f"{path}/conda-meta/history")
+        else:
+            assert found == ["e", "e.before-20260101T000000Z"] and os.path.islink(path)
+            assert os.path.exists(f"{path}.before-20260101T000000Z/conda-meta/history")
 
 
 def test_a_filesystem_that_cannot(tmp_path, monkeypatch):

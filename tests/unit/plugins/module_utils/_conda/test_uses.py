@@ -52,6 +52,8 @@ def test_kernels_and_units_of_the_host_and_of_its_users(tmp_path, monkeypatch):
     monkeypatch.setattr(uses, "_UNITS", (str(tmp_path / "units"),))
     monkeypatch.setattr(uses, "_KERNELS", (str(tmp_path / "kernels"),))
 
+    monkeypatch.setattr(uses, "_HOMES", str(tmp_path / "homes" / "*"))
+
     class Account:
         pw_dir = str(tmp_path / "home")
 
@@ -62,6 +64,7 @@ def test_kernels_and_units_of_the_host_and_of_its_users(tmp_path, monkeypatch):
         ("unit", "units/job.service.d/more.conf"),
         ("kernel", "home/.local/share/jupyter/kernels/mine/kernel.json"),
         ("unit", "home/.config/systemd/user/mine.service"),
+        ("kernel", "homes/of-a-directory-service/.local/share/jupyter/kernels/mine/kernel.json"),
     ]
     for _kind, name in places:
         path = pathlib.Path(tmp_path / name)
