@@ -33,8 +33,12 @@ def collect(store: Store) -> None:
             archives.add(package.sha256)
             stems.add(f"{package.name}-{package.version}-{package.build}")
     for name in _names(store.archives):
-        if name not in archives:
-            shutil.rmtree(f"{store.archives}/{name}")
+        path = f"{store.archives}/{name}"
+        if os.path.islink(path):  # another name, by md5, of the archive with the sha256 that it leads to
+            if os.path.basename(os.readlink(path)) not in archives:
+                os.unlink(path)
+        elif name not in archives:
+            shutil.rmtree(path)
     _collect_packages(store.packages, stems, archives)
     _collect_bytecode(store.bytecode, store, [one for one, known in seals.items() if known])
 

@@ -44,8 +44,10 @@ def test_archives(store):
     engine = next(iter(WHEELS.values()))[0][1]
     for name in (SIX.sha256, engine, "2" * 64):
         put(f"{store.archives}/{name}/archive")
+    for name, sha256 in (("md5-1", SIX.sha256), ("md5-2", "2" * 64)):
+        os.symlink(sha256, f"{store.archives}/{name}")
     cache.collect(store)
-    assert sorted(os.listdir(store.archives)) == sorted([SIX.sha256, engine])
+    assert sorted(os.listdir(store.archives)) == sorted([SIX.sha256, engine, "md5-1"])
 
 
 def test_unpacked_packages(store):
