@@ -166,7 +166,7 @@ environments:
     user_sites:
       description:
         - Accounts that have packages of the environment in their C(~/.local) as well, with user, path and packages. A program that lets
-          the user site in would import these instead.
+          the user site in would import these instead. Of the accounts in C(/etc/passwd), those whose homes are on disks of the host.
       type: list
       elements: dict
     exports:

@@ -29,6 +29,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     startup,
     steps,
     unmanaged,
+    user_sites,
     wheels,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
@@ -263,7 +264,8 @@ def _build_in(
         files=0,
     )
     seal.write(directory, sealed, rows, found)
-    return notes
+    hidden = [] if step.wanted.options.get("user_site") else user_sites.shadowing(packages)
+    return notes + ([user_sites.sentence(step.name, hidden)] if hidden else [])
 
 
 def _as_sealed(package: Package) -> Package:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.user_sites import shadowing
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.user_sites import local_homes, sentence, shadowing
 
 
 def package(name, version):
@@ -34,3 +34,23 @@ def test_packages_of_the_environment_for_its_python(tmp_path):
         }
     ]
     assert shadowing(PACKAGES[1:], homes) == []
+
+
+def test_homes_on_this_hosts_disks():
+    passwd = (
+        "root:x:0:0:root:/root:/bin/bash\nops:x:1000:1000:,,,:/home/ops/:/bin/sh\nops2:x:1001:1001::/home/ops:/bin/sh\n"
+        "nothing:x:9:9::/:/usr/sbin/nologin\nodd:x:1\n+::::::\nfar:x:2:2::/net/far:/bin/sh\nauto:x:3:3::/auto/some:/bin/sh\n"
+    )
+    mounts = (
+        "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:2 / /net rw - nfs4 server:/net rw\n"
+        "3 1 0:3 / /auto rw - autofs auto rw\n"
+    )
+    assert local_homes(passwd, mounts) == {"root": "/root", "ops": "/home/ops"}
+    assert local_homes("", "") == {}
+
+
+def test_a_sentence_names_users_and_some_packages():
+    found = [{"user": "ann", "path": "/a", "packages": [f"p{n} 1" for n in range(7)]}, {"user": "bob", "path": "/b", "packages": ["q 2"]}]
+    text = sentence("ai", found)
+    assert text.startswith("ai: ")
+    assert text.endswith("ann's /a has p0 1, p1 1, p2 1, p3 1, p4 1 and 2 more; bob's /b has q 2.")
