@@ -486,7 +486,6 @@ plan:
 import dataclasses
 import json
 import os
-import sys
 import time
 import traceback
 import typing as t
@@ -695,11 +694,11 @@ def examine(
     return preflight, dataclasses.replace(planned, warnings=(*planned.warnings, *warnings))
 
 
-def collect_job(name: str) -> None:
-    """If there is a job of this name, leave the module with what is known of it."""
+def collect_job(module: AnsibleModule) -> None:
+    """If there is a job of the wanted name, leave the module with what is known of it."""
     from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import job
 
-    leave_with(job.collect(name))
+    leave_with(module, job.collect(module.params["_job"]))
 
 
 def work_in_background(module: AnsibleModule, finish: t.Callable[[Progress], None], store: Store) -> None:
@@ -715,14 +714,16 @@ def work_in_background(module: AnsibleModule, finish: t.Callable[[Progress], Non
             # There is nobody to see a traceback on standard error.
             module.fail_json(msg=f"An error of this collection: {error!r}", exception=traceback.format_exc())
 
-    leave_with(job.run(module.params["_job"], module.params["time_limit"], store.root, work))
+    leave_with(module, job.run(module.params["_job"], module.params["time_limit"], store.root, work))
 
 
-def leave_with(answer: dict[str, t.Any] | None) -> None:
-    """Print what a job has printed, which ``exit_json`` has gone over already, and leave; return if there is nothing."""
-    if answer is not None:
-        print(json.dumps(answer))
-        sys.exit(1 if answer.get("failed") else 0)
+def leave_with(module: AnsibleModule, answer: dict[str, t.Any] | None) -> None:
+    """Leave the module with what a job has said; return if there is nothing."""
+    if answer is None:
+        return
+    if answer.pop("failed", False):
+        module.fail_json(**answer)
+    module.exit_json(**answer)
 
 
 def who(controller: str | None) -> str:
@@ -753,7 +754,7 @@ def main() -> None:
         if module.params["time_limit"] < 1:
             raise Problem(f"time_limit: {module.params['time_limit']} must be a number of seconds, 1 or more.")
         if module.params["_again"]:
-            collect_job(module.params["_job"])
+            collect_job(module)
         store = Store(check_root(module.params["root"]))
         platform = host_platform(os.uname().machine)
         wanted, refusals = read_wanted(module.params, platform)

@@ -3,8 +3,8 @@
 """Runs the benchmarks: every module of this folder that has ``measure()``.
 
 ``measure()`` returns ``{name: {"ours": seconds, peer: seconds, ...}}``; it runs ours and the peers in one go, on the
-same hosts, and prints what else is worth knowing. A name that ends in ``_percent`` has that for a figure. Results go to build/benchmarks.json; names that were not
-measured this time keep their last figures there.
+same hosts, and prints what else is worth knowing. A name that ends in ``_percent`` has that for a figure.
+Results go to build/benchmarks.json; names that were not measured this time keep their last figures there.
 
 usage: run.py [MODULE ...]      for instance: run.py provision
 """

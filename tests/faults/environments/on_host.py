@@ -252,6 +252,7 @@ def alive(pid: int) -> bool:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     return False
 
+
 if __name__ == "__main__":
     verb, place, argument = sys.argv[1:4]
     if verb == "observe":

@@ -53,7 +53,7 @@ def {name}(values: list, limit: int = {limit}) -> dict:
 
 def _module(numbers: random.Random, package: str, number: int) -> bytes:
     """Return a source of two to nine kilobytes that compiles, imports nothing and is like no other."""
-    text = [f'"""Part {number} of {package}."""\n\nimport functools\n\nPARTS = {[numbers.randrange(9999) for _ in range(40)]}\n']
+    text = [f'"""Part {number} of {package}."""\n\nimport functools\n\nPARTS = {[numbers.randrange(9999) for _entry in range(40)]}\n']
     for index in range(numbers.randrange(2, 9)):
         values = {name: numbers.randrange(3, 99) for name in ("limit", "number", "width", "mask")}
         text.append(_FUNCTION.format(name=f"count_{index}_{numbers.randrange(10**6)}", **values))
