@@ -486,6 +486,7 @@ plan:
 import dataclasses
 import json
 import os
+import sys
 import time
 import traceback
 import typing as t
@@ -698,7 +699,7 @@ def collect_job(module: AnsibleModule) -> None:
     """If there is a job of the wanted name, leave the module with what is known of it."""
     from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import job
 
-    leave_with(module, job.collect(module.params["_job"]))
+    leave_with(job.collect(module.params["_job"]))
 
 
 def work_in_background(module: AnsibleModule, finish: t.Callable[[Progress], None], store: Store) -> None:
@@ -714,16 +715,17 @@ def work_in_background(module: AnsibleModule, finish: t.Callable[[Progress], Non
             # There is nobody to see a traceback on standard error.
             module.fail_json(msg=f"An error of this collection: {error!r}", exception=traceback.format_exc())
 
-    leave_with(module, job.run(module.params["_job"], module.params["time_limit"], store.root, work))
+    leave_with(job.run(module.params["_job"], module.params["time_limit"], store.root, work))
 
 
-def leave_with(module: AnsibleModule, answer: dict[str, t.Any] | None) -> None:
-    """Leave the module with what a job has said; return if there is nothing."""
-    if answer is None:
-        return
-    if answer.pop("failed", False):
-        module.fail_json(**answer)
-    module.exit_json(**answer)
+def leave_with(answer: dict[str, t.Any] | None) -> None:
+    """Say what a job has said and leave; return if there is nothing.
+
+    As it is: ``exit_json`` has gone over it in the job, and does not take the warnings that it has made.
+    """
+    if answer is not None:
+        sys.stdout.write(json.dumps(answer) + "\n")
+        raise SystemExit(1 if answer.get("failed") else 0)
 
 
 def who(controller: str | None) -> str:
