@@ -7,7 +7,8 @@ filesystem and channel, for the same conda packages, in turns with ours: real co
 as we do; the bare engine (py-rattler), which does not; and the two together, py-rattler and then ``compileall`` on all processors. None of them
 seals or verifies what is in place. Cold: no archive, package or bytecode is cached, but the programs themselves are installed.
 No-op: nothing is to be done, at each level of comparison; ``ping`` is the floor of any module.
-Flip and roll-back go between two generations that exist; at ``records``, so that it is the switch that is measured.
+Flip and roll-back go between two generations that exist. The switch is one rename; what grows with the size is the comparison
+of the generation that is switched to, path by path: compare with ``noop_paths``.
 """
 
 from __future__ import annotations
