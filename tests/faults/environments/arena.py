@@ -10,7 +10,7 @@ import pathlib
 import time
 import typing as t
 
-from faults.environments.laboratory import JOB, NAME, Lab, archives_of
+from faults.environments.laboratory import JOB, Lab, archives_of
 from faults.environments.matrix import Matrix
 
 #: Words of the matrix.
@@ -28,36 +28,38 @@ class Target:
 
 @dataclasses.dataclass
 class Arena:
-    """``old`` is active, with a job of a user in it; ``new`` is wanted, and there is no generation of it."""
+    """``old`` is active in the environment ``name``, with a job of a user; ``new`` is wanted, and not there yet."""
 
     lab: Lab
     matrix: Matrix
+    name: str
     old: Target
     new: Target
     options: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def wanted(self, **options: t.Any) -> dict[str, t.Any]:
         """Return the module's options that ask for ``new``."""
-        return self.lab.options(self.new.lock, **{**self.options, **options})
+        return self.lab.options(self.name, self.new.lock, **{**self.options, **options})
 
     def former(self, **options: t.Any) -> dict[str, t.Any]:
         """Return the module's options that ask for ``old``."""
-        return self.lab.options(self.old.lock, **{**self.options, **options})
+        return self.lab.options(self.name, self.old.lock, **{**self.options, **options})
 
     def set_up(self, *mood: str, cold: bool = False) -> None:
         """Make the host so; ``cold``: its caches are removed as well. ``mood``: see ``Lab.mood``."""
-        root = self.lab.root
+        root, prefix = self.lab.root, self.prefix(self.old)
         self.lab.console(
             f"systemctl stop job-of-a-user 2>/dev/null; rm -rf {root}/generations/{self.new.generation}* "
             + (f"{root}/cache" if cold else "")
-            + f"; rm -rf /tmp/ansible_* /run/faults-steps.*; test \"$(readlink {root}/envs/{NAME})\" = {self.prefix(self.old)} &&"
-            f" systemd-run --quiet --unit job-of-a-user --collect {self.prefix(self.old)}/bin/python -c '{JOB}'"
+            + f" /tmp/ansible_* /run/faults-steps.*; test $(readlink {root}/envs/{self.name}) = {prefix} || exit 1; "
+            f"python={prefix}/bin/python; test -x $python || python=/usr/bin/python3; systemd-run --quiet --collect "
+            f"--unit job-of-a-user --working-directory {prefix} $python -c '{JOB}'"
         )
         self.lab.mood(*mood)
 
     def prefix(self, target: Target) -> str:
         """Return the environment's real path."""
-        return f"{self.lab.root}/generations/{target.generation}/envs/{NAME}"
+        return f"{self.lab.root}/generations/{target.generation}/envs/{self.name}"
 
     def job_runs(self) -> bool:
         """Tell whether the user's job still runs, undisturbed."""
@@ -65,12 +67,12 @@ class Arena:
 
     def after_the_fault(self, rebooted: bool = False) -> dict[str, t.Any]:
         """What holds at once: a whole generation is active, the job runs, nobody works on the store; return what was seen."""
-        seen = self.lab.observe()
+        seen = self.lab.observe(self.name)
         for _attempt in range(20):  # what was killed takes a moment to be gone
             if not seen["strangers"] and not seen["lock"]:
                 break
             time.sleep(0.2)
-            seen = self.lab.observe()
+            seen = self.lab.observe(self.name)
         assert seen["active"] in (self.old.generation, self.new.generation)
         assert seen["damage"] == []
         assert seen["strangers"] == [] and seen["lock"] == []
@@ -94,8 +96,8 @@ class Arena:
 
     def check_end(self, rebooted: bool = False) -> dict[str, t.Any]:
         """What holds in the end: ``new`` is active and exactly as an undisturbed run makes it, and nothing lies about."""
-        end = self.lab.observe()
-        assert end["active"] == self.new.generation and end["history"][-1] == self.new.generation
+        end = self.lab.observe(self.name)
+        assert end["active"] == self.new.generation
         assert end["damage"] == [] and end["trees"][self.new.generation] == self.new.tree
         assert end["litter"] == [] and end["strangers"] == [] and end["lock"] == []
         assert rebooted or self.job_runs()

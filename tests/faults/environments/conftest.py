@@ -47,24 +47,56 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def targets(lab: Lab) -> list[Target]:
-    """Two locks and what undisturbed runs make of them."""
-    locks = [
-        write_lock(lab.scratch / "one.txt", "tiny", wheels=["einops", "tabulate"]),
-        write_lock(lab.scratch / "two.txt", "tiny_next", wheels=["humanize", "tabulate"]),
-    ]
-    made = lab.apply(*(lab.options(lock) for lock in locks))
-    assert not any(one.get("failed") for one in made), made
-    generations = [one["environments"][0]["generation"] for one in made]
-    seen = lab.observe()
-    assert seen["litter"] == [] and seen["active"] == generations[1]
-    return [Target(lock, one, seen["trees"][one]) for lock, one in zip(locks, generations)]
+def pairs(lab: Lab) -> dict[str, list[Target]]:
+    """Two environments with two locks each, and what undisturbed runs make of them.
+
+    ``large`` has Python, so wheels and bytecode; ``small`` has neither and is built in no time.
+    """
+    small = ["markupsafe", "pyyaml", "wcwidth"]
+    locks = {
+        "large": [
+            write_lock(lab.scratch / "large-one.txt", "tiny", wheels=["einops", "tabulate"]),
+            write_lock(lab.scratch / "large-two.txt", "tiny_next", wheels=["humanize", "tabulate"]),
+        ],
+        "small": [
+            write_lock(lab.scratch / "small-one.txt", "ai_env", only=[*small, "tornado"]),
+            write_lock(lab.scratch / "small-two.txt", "ai_env", only=[*small, "psutil", "tornado"]),
+        ],
+    }
+    made = lab.apply(*(lab.options(name, lock) for name, pair in locks.items() for lock in pair))
+    assert len(made) == 4 and not any(one.get("failed") for one in made), made
+    generations = iter(one["environments"][0]["generation"] for one in made)
+    trees = lab.observe("small")["trees"]
+    result = {}
+    for name, pair in locks.items():
+        result[name] = [Target(lock, generation, trees[generation]) for lock, generation in zip(pair, generations)]
+        seen = lab.observe(name)
+        assert seen["litter"] == [] and seen["damage"] == [] and seen["active"] == result[name][1].generation
+    return result
 
 
 @pytest.fixture
-def arena(lab: Lab, targets: list[Target], matrix: Matrix, tmp_path: pathlib.Path) -> Arena:
-    """A fight; whichever generation is active when it begins is the old one."""
-    lab.scratch = tmp_path
-    active = lab.observe()["active"]
-    old, new = sorted(targets, key=lambda target: target.generation != active)
-    return Arena(lab, matrix, old, new)
+def arena_of(
+    lab: Lab, pairs: dict[str, list[Target]], matrix: Matrix, tmp_path: pathlib.Path
+) -> t.Callable[[str], Arena]:
+    """Makes a fight over one of the environments; whichever generation is active when it begins is the old one."""
+
+    def make(name: str) -> Arena:
+        lab.scratch = tmp_path
+        active = lab.observe(name)["active"]
+        old, new = sorted(pairs[name], key=lambda target: target.generation != active)
+        return Arena(lab, matrix, name, old, new)
+
+    return make
+
+
+@pytest.fixture
+def large(arena_of: t.Callable[[str], Arena]) -> Arena:
+    """A fight over the environment with Python."""
+    return arena_of("large")
+
+
+@pytest.fixture
+def small(arena_of: t.Callable[[str], Arena]) -> Arena:
+    """A fight over the environment without Python."""
+    return arena_of("small")

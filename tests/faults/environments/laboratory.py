@@ -19,8 +19,6 @@ from faults.hosts import BED, PROJECT, Host, Run, inventory
 HERE = pathlib.Path(__file__).resolve().parent
 ON_HOST = (HERE / "on_host.py").read_text(encoding="utf-8")
 VARS = yaml.safe_load((PROJECT / "build/bed/vars.yml").read_text(encoding="utf-8"))
-NAME = "lab"
-
 #: Past nginx, so that a reset is one.
 SERVER = "http://conda.bed.test:8081/fault/mood"
 
@@ -41,31 +39,40 @@ TASK = """\
         msg: "ENDED {{ run_%d | to_json }} ."
 """
 
-#: A job keeps reading and importing from where it was started.
+#: A user's job: it imports late, and ends with an error if it sees a file of its environment change.
 JOB = """
 import glob, importlib, os, sys, time
+def files():
+    found = {}
+    for folder, _folders, names in os.walk(os.getcwd()):
+        for name in names:
+            status = os.lstat(os.path.join(folder, name))
+            found[os.path.join(folder, name)] = (status.st_ino, status.st_size, status.st_mtime_ns)
+    return found
+begun = files()
 late = sorted(os.path.basename(path)[:-3] for path in glob.glob(os.path.join(os.path.dirname(os.__file__), "c*.py")))
-print("started", flush=True)
 while True:
     for name in late:
-        sys.modules.pop(name, None)
         importlib.import_module(name)
-        open(sys.executable, "rb").close()
-        time.sleep(0.2)
+        time.sleep(0.3)
+        if files() != begun:
+            sys.exit("a file has changed")
+    for name in late:
+        sys.modules.pop(name, None)
 """
 
 
 @dataclasses.dataclass
 class Lab(Host):
-    """The host under attack. ``root``: its store. ``name``: the environment's."""
+    """The host under attack. ``root``: its store."""
 
     root: str = "/opt/lockstep"
 
     # What runs do
 
-    def options(self, lock: pathlib.Path, **options: t.Any) -> dict[str, t.Any]:
-        """Return the module's options for ``lock``."""
-        chosen = {"environments": [{"name": NAME, "lock": str(lock)}], "base": "/usr", "root": self.root}
+    def options(self, name: str, lock: pathlib.Path, **options: t.Any) -> dict[str, t.Any]:
+        """Return the module's options that give the environment ``name`` the lock ``lock``."""
+        chosen = {"environments": [{"name": name, "lock": str(lock)}], "base": "/usr", "root": self.root}
         return {**chosen, "engine_mirror": VARS["bed_wheels"], "timeout": 3, "retries": 1, **options}
 
     def begin(self, *runs: dict[str, t.Any], check: bool = False, python: str = "/usr/bin/python3", again: str = "") -> Run:
@@ -99,15 +106,15 @@ class Lab(Host):
         process.stdin = None
         return process
 
-    def observe(self) -> dict[str, t.Any]:
-        """Return what ``on_host.observe`` says."""
-        said, wrong = self.program("observe", self.root, NAME).communicate(timeout=120)
+    def observe(self, name: str) -> dict[str, t.Any]:
+        """Return what ``on_host.observe`` says of the environment ``name``."""
+        said, wrong = self.program("observe", self.root, name).communicate(timeout=120)
         assert said, wrong
         return json.loads(said)
 
     def strike(self, **plan: t.Any) -> Strike:
         """Lie in wait for the next run: returns as soon as the program on the host watches."""
-        process = self.program("strike", self.root, json.dumps({"name": NAME, **plan}))
+        process = self.program("strike", self.root, json.dumps(plan))
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", process.communicate()
         return Strike(process)
@@ -148,18 +155,23 @@ def results(run: Run) -> list[dict[str, t.Any]]:
     return [json.loads(json.loads(f'"{text}"')) for text in found]
 
 
-def write_lock(path: pathlib.Path, lock: str, server: str = SERVER, wheels: t.Sequence[str] = ()) -> pathlib.Path:
+def write_lock(
+    path: pathlib.Path, lock: str, wheels: t.Sequence[str] = (), only: t.Sequence[str] = (), server: str = SERVER
+) -> pathlib.Path:
     """Write an explicit list of the packages of the bed's lock ``lock``, to be fetched from ``server``.
 
-    ``wheels``: names of pip packages of the bed's large lock, to come along.
+    ``wheels``: names of pip packages of the bed's large lock, to come along. ``only``: these conda packages and no others.
     """
     locks = pathlib.Path(VARS["bed_locks"])
-    text = (locks / lock / "explicit.txt").read_text().replace("http://conda.bed.test/", f"{server}/")
+    lines = ["# platform: linux-64", "@EXPLICIT"]
+    for line in (locks / lock / "explicit.txt").read_text().splitlines():
+        name = line.rsplit("/", 1)[-1].rsplit("-", 2)[0]
+        if line.startswith("http") and (not only or name in only):
+            lines.append(line)
     for entry in yaml.safe_load((locks / "ai_env" / "conda-lock.yml").read_text())["package"]:
         if entry["manager"] == "pip" and entry["platform"] == "linux-64" and entry["name"] in wheels:
-            url = entry["url"].replace("http://conda.bed.test/", f"{server}/")
-            text += f"# pip {entry['name']} @ {url}#sha256={entry['hash']['sha256']}\n"
-    path.write_text(text)
+            lines.append(f"# pip {entry['name']} @ {entry['url']}#sha256={entry['hash']['sha256']}")
+    path.write_text("\n".join(lines).replace("http://conda.bed.test/", f"{server}/") + "\n")
     return path
 
 

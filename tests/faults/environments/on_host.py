@@ -104,10 +104,15 @@ def verified(archives: pathlib.Path) -> list[str]:
     return found
 
 
-def holders(root: pathlib.Path) -> list[int]:
-    """Return the processes that hold the store's lock, parents first."""
+def processes() -> set[str]:
+    """Return the ids of all processes."""
+    return {name for name in os.listdir("/proc") if name.isdigit()}
+
+
+def holders(root: pathlib.Path, ignore: frozenset[str] = frozenset()) -> list[int]:
+    """Return the processes that hold the store's lock, parents first; ``ignore``: those that surely do not."""
     found = []
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
+    for process in (pathlib.Path("/proc") / name for name in processes() - ignore):
         with contextlib.suppress(OSError):
             for descriptor in (process / "fd").iterdir():
                 if os.readlink(descriptor) == f"{root}/.lock":
@@ -126,7 +131,7 @@ def parent_of(pid: int) -> int:
 
 def descendants(pid: int) -> list[int]:
     """Return all processes below ``pid``, parents first."""
-    parents = {int(path.name): parent_of(int(path.name)) for path in pathlib.Path("/proc").glob("[0-9]*")}
+    parents = {int(name): parent_of(int(name)) for name in processes()}
     found = [pid]
     for one in found:
         found += [child for child, parent in parents.items() if parent == one]
@@ -143,7 +148,7 @@ def command_of(pid: int) -> str:
 def strangers(root: pathlib.Path) -> list[str]:
     """Return processes that work on the store, apart from the jobs of people."""
     found = []
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
+    for process in map(pathlib.Path("/proc").joinpath, processes()):
         with contextlib.suppress(OSError):
             if "job-of-a-user" in (process / "cgroup").read_text() or int(process.name) == os.getpid():
                 continue
@@ -199,14 +204,15 @@ def strike(root: pathlib.Path, plan: dict) -> dict:
 
     ``plan``: ``name`` of the environment; ``at``: seconds after the lock was taken, or ``phase``: as soon as the run is
     in it; ``harm``: ``kill`` (with ``signal``) of the ``victim`` ``module`` or ``engine`` (a child of it), ``freeze`` (stop all,
-    for a power cut), ``command`` (a shell command), or ``nothing`` (measure only).
+    for a power cut), ``command`` (a shell command), or ``nothing`` (measure only); ``linger``: seconds to stand still before.
     """
-    before = set(names(root / "generations"))
+    before, old = set(names(root / "generations")), frozenset(processes())
     print("ready", flush=True)
     deadline = time.monotonic() + PATIENCE
     found: list[int] = []
     while not found:
-        found = [pid for pid in holders(root) if parent_of(pid) not in holders(root)]
+        found = holders(root, old)
+        found = [pid for pid in found if parent_of(pid) not in found]
         if time.monotonic() > deadline:
             return {"phase": "never"}
         time.sleep(0.002)
@@ -231,6 +237,7 @@ def strike(root: pathlib.Path, plan: dict) -> dict:
         os.kill(holder, signal.SIGSTOP)
     answer = {"seconds": time.monotonic() - taken, "victim": command_of(victim)[:60]}
     answer["phase"] = phase(root, plan["name"], holder, before)
+    time.sleep(plan.get("linger", 0))
     if plan["harm"] == "freeze":
         for pid in descendants(holder):
             os.kill(pid, signal.SIGSTOP)
