@@ -251,4 +251,8 @@ def _all_of(code: types.CodeType) -> list:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:  # of a worker too: the disk is full, for instance
+        name = " (%s)" % error.filename if error.filename else ""
+        json.dump({"error": "%s%s" % (error.strerror or error, name)}, sys.stdout)

@@ -34,7 +34,8 @@ def whole(lab, pairs, matrix, tmp_path_factory) -> dict[str, t.Any]:
     lab.scratch = tmp_path_factory.mktemp("whole")
     found: dict[str, t.Any] = {}
     for name in ("small", "large"):
-        old, new = pairs[name][::-1]
+        active = lab.observe(name)["active"]
+        old, new = sorted(pairs[name], key=lambda target: target.generation != active)
         arena = Arena(lab, matrix, name, old, new)
         arena.set_up(SLOW, cold=True)
         tell_steps(arena, 0)

@@ -15,6 +15,7 @@ import sysconfig
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import bytecode_program, engine
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 STDLIB = pathlib.Path(sysconfig.get_path("stdlib"))
 FOLDERS = ("json", "email", "asyncio", "importlib", "unittest")
@@ -160,3 +161,12 @@ def test_bytecode_of_the_package_stays_only_if_it_is_of_this_source(tmp_path, ki
         assert compiled.read_bytes()[:16] == right
         assert answer["written"] == {written: hashlib.sha256(compiled.read_bytes()).hexdigest()}
     assert hidden.read_bytes() == brought
+
+
+@pytest.mark.parametrize("where", ["cache", "lib/json/__pycache__"])
+def test_what_cannot_be_written_is_one_sentence(tmp_path, where):
+    prefix = make_prefix(tmp_path / "p")
+    (tmp_path / "cache").write_text("a file") if where == "cache" else (prefix / where).write_text("a file")
+    with pytest.raises(Problem) as caught:
+        run(prefix, tmp_path / "cache", sources(prefix))
+    assert "the compiler refused" in str(caught.value) and "Traceback" not in str(caught.value)
