@@ -20,6 +20,9 @@ import typing as t
 
 import yaml
 
+from testbed import images, runtime
+from testbed import inventory as inventories
+
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 BED = PROJECT / "tests/testbed/bed.py"
 KEY = PROJECT / "build/bed/id_ed25519"
@@ -62,13 +65,17 @@ class Host:
 
     def console(self, command: str, check: bool = True, seconds: float = 90) -> str:
         """Run a shell command on the host's console and return what it prints."""
-        done = subprocess.run(
-            [sys.executable, str(BED), "exec", str(inventory()), self.name, "--", "sh", "-c", command],
-            capture_output=True, text=True, timeout=seconds, check=False,
-        )
+        argv, environment = self.on_console("sh", "-c", command)
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
         if check and done.returncode:
             raise AssertionError(f"{command!r} on {self.name}: {done.stderr or done.stdout}")
         return done.stdout.strip()
+
+    def on_console(self, *command: str) -> tuple[list[str], dict[str, str]]:
+        """Return the call and its environment that run ``command`` on the console: bed.py exec without its start."""
+        fleet = inventories.read(inventory(), images.HOST_IMAGES)
+        podman = runtime.plain_podman()
+        return ["podman", "exec", "--interactive", fleet.container(self.name), *command], podman.environment()
 
     def power_cycle(self) -> None:
         """Restart the host; returns when its sshd answers."""

@@ -21,7 +21,10 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store imp
 #: The engine locks its cache with it; that it lies there means nothing.
 _ENGINE_LOCK = ".cache.lock"
 
-#: Folders that ``replace_link`` and ``unmanaged.check_exchange`` make beside environments, by tempfile.
+#: Links that ``replace_link`` makes beside environments before it renames them.
+_OUR_LINK = re.compile(r"^\..+\.[0-9a-f]{12}$")
+
+#: Folders that ``unmanaged.check_exchange`` makes there, by tempfile.
 _OUR_FOLDER = re.compile(r"^\..+\.[a-z0-9_]{8}$")
 
 
@@ -51,7 +54,8 @@ def _discard_beside_environments(store: Store) -> None:
     for name in _names(store.environments):
         path = f"{store.environments}/{name}"
         if os.path.islink(path):
-            if unmanaged.is_left_over(path, store.generations):
+            ours = _OUR_LINK.fullmatch(name) and os.readlink(path).startswith(f"{store.generations}/")
+            if ours or unmanaged.is_left_over(path, store.generations):
                 os.unlink(path)
         elif os.path.isdir(path) and _OUR_FOLDER.fullmatch(name):
             unmanaged.discard_folder(path)
@@ -72,8 +76,9 @@ def _discard_hidden(directory: str) -> None:
 
 
 def _remove_if_empty(directory: str) -> None:
-    with contextlib.suppress(OSError):
-        os.rmdir(directory)
+    if not _names(directory):
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
 
 
 def _names(directory: str) -> list[str]:

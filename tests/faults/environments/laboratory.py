@@ -8,17 +8,21 @@ import dataclasses
 import json
 import pathlib
 import re
+import ssl
 import subprocess
-import sys
 import typing as t
+import urllib.request
 
 import yaml
 
-from faults.hosts import BED, PROJECT, Host, Run, inventory
+from faults.hosts import PROJECT, Host, Run
 
 HERE = pathlib.Path(__file__).resolve().parent
 ON_HOST = (HERE / "on_host.py").read_text(encoding="utf-8")
 VARS = yaml.safe_load((PROJECT / "build/bed/vars.yml").read_text(encoding="utf-8"))
+#: Nothing secret is said to the server of the test.
+UNVERIFIED = ssl._create_unverified_context()
+
 #: Past nginx, so that a reset is one.
 SERVER = "http://conda.bed.test:8081/fault/mood"
 
@@ -64,9 +68,10 @@ while True:
 
 @dataclasses.dataclass
 class Lab(Host):
-    """The host under attack. ``root``: its store."""
+    """The host under attack. ``root``: its store. ``server``: where the program that makes the faults is told what to do."""
 
     root: str = "/opt/lockstep"
+    server: str = "http://%s.2:8081/%s"
 
     # What runs do
 
@@ -96,9 +101,9 @@ class Lab(Host):
 
     def program(self, *arguments: str) -> subprocess.Popen[str]:
         """Start ``on_host.py`` on the host's console."""
+        argv, environment = self.on_console("python3", "-", *arguments)
         process = subprocess.Popen(
-            [sys.executable, str(BED), "exec", str(inventory()), self.name, "--", "python3", "-", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert process.stdin is not None
         process.stdin.write(ON_HOST)
@@ -123,17 +128,17 @@ class Lab(Host):
 
     def mood(self, *lines: str) -> None:
         """Have the server treat files as ``lines`` say (``KIND PART-OF-PATH``), and forget what it was asked for."""
-        text = "".join(f"{line}\\n" for line in lines)
-        self.web(f"printf '{text}' > /run/mood; : > /var/log/nginx/faults.log")
-
-    def web(self, command: str) -> str:
-        """Run a shell command in the web server's container."""
-        return self.bed("exec", "web", "--", "sh", "-c", command).stdout
+        self.ask_server("mood", "\n".join(lines).encode())
 
     def fetched(self) -> list[str]:
         """Return the files that hosts asked for since the last ``mood``."""
-        log = self.web("cat /var/log/nginx/faults.log")
-        return re.findall(r'"GET /fault/\w+/(\S+) HTTP', log)
+        return self.ask_server("asked").splitlines()
+
+    def ask_server(self, what: str, content: bytes | None = None) -> str:
+        """Talk with the program that makes the faults."""
+        network = self.address.rpartition(".")[0]
+        with urllib.request.urlopen(self.server % (network, what), content, 20, context=UNVERIFIED) as answer:
+            return answer.read().decode()
 
 
 @dataclasses.dataclass

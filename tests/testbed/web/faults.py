@@ -9,7 +9,9 @@
 /fault/corrupt/PATH    the right length, with some bytes of the file changed
 /fault/downgrade/PATH  redirects to http
 /fault/slow/PATH       the file, at 8 MiB/s
-/fault/mood/PATH       whichever of these the file /run/mood names for PATH (lines "KIND PART-OF-PATH"); otherwise the file
+/fault/mood/PATH       whichever of these the mood names for PATH; otherwise the file
+
+POST /mood takes the mood, lines "KIND PART-OF-PATH"; GET /asked answers with the PATHs of /fault/mood/ since then.
 
 usage: faults.py [PORT [CERTIFICATE KEY]]
 """
@@ -26,7 +28,6 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path("/srv/cache/web")
-MOOD = pathlib.Path("/run/mood")
 FOR_EVER = 86400.0
 PIECE = 256 * 1024
 
@@ -43,10 +44,13 @@ def corrupt(content: bytes) -> bytes:
 KINDS = ("whole", "slow", "truncated", "stall", "reset", "corrupt", "downgrade")
 
 
+moods: list[str] = []
+asked_for: list[str] = []
+
+
 def mood(name: str) -> str:
     """Return the fault that is to befall the file ``name`` just now, or ``whole``."""
-    lines = MOOD.read_text().splitlines() if MOOD.exists() else []
-    for line in lines:
+    for line in moods:
         kind, part = line.split(" ", 1)
         if part in name:
             return kind
@@ -62,7 +66,11 @@ class Faults(http.server.BaseHTTPRequestHandler):
         """Answer with the fault."""
         asked = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).removeprefix("/fault/")
         kind, name = asked.split("/", 1) if "/" in asked else (asked, "")
+        if asked == "/asked":
+            self.answer("\n".join(asked_for).encode())
+            return
         if kind == "mood":
+            asked_for.append(name)
             kind = mood(name)
         if kind == "hang":
             time.sleep(FOR_EVER)
@@ -104,6 +112,20 @@ class Faults(http.server.BaseHTTPRequestHandler):
             self.connection.close()
 
     do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        """Take the mood."""
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        moods[:] = content.decode().splitlines()
+        asked_for.clear()
+        self.answer(b"")
+
+    def answer(self, content: bytes) -> None:
+        """Answer with a text."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
 
 if __name__ == "__main__":

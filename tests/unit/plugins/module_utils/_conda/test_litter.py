@@ -52,6 +52,7 @@ def store(tmp_path):
         path.write_text("content")
     (tmp_path / "envs/.tiny.x_y_z_12").mkdir()
     (tmp_path / "envs/.tiny.x_y_z_12/link").symlink_to("/")
+    (tmp_path / "envs/.tiny.0123456789ab").symlink_to(tmp_path / "generations" / ("0" * 16) / "envs" / "tiny")
     (tmp_path / "envs/tiny.before-20260101T000000Z").symlink_to(tmp_path / "generations" / ("0" * 16) / "envs" / "tiny")
     for name in ("cache/archives/22ff", "generations/00000000000000aa/envs", "generations/00000000000000bb"):
         (tmp_path / name).mkdir(parents=True)
@@ -74,6 +75,13 @@ def test_links_that_are_no_left_overs_stay(store, tmp_path):
         (tmp_path / "envs" / name).symlink_to(target)
         litter.discard(store)
         assert (tmp_path / "envs" / name).is_symlink()
+
+
+def test_a_hidden_link_of_somebody_else_stays(store, tmp_path):
+    link = tmp_path / "envs" / ".tiny.ba9876543210"
+    link.symlink_to("/elsewhere/envs/tiny")
+    litter.discard(store)
+    assert link.is_symlink()
 
 
 def test_links_are_removed_not_followed(store, tmp_path):
