@@ -24,10 +24,10 @@ import time
 PATIENCE = 60.0
 
 #: What may lie in /tmp: systemd's and X11's folders, and what Ansible unpacks modules to (it stays when they are killed).
-EXPECTED_TEMPORARY = ("systemd-private-", ".X11-unix", ".XIM-unix", ".ICE-unix", ".font-unix", ".Test-unix")
+EXPECTED_TEMPORARY = ("systemd-private-", ".X11-unix", ".XIM-unix", ".ICE-unix", ".font-unix", ".Test-unix", "ansible_")
+
 #: Files that are locked, ours and the engine's: that they lie there means nothing.
 LOCKS = (".lock", ".cache.lock")
-ANSIBLES_OWN = ("ansible_",)
 
 
 def sha256(path: pathlib.Path) -> str:
@@ -90,7 +90,7 @@ def litter(root: pathlib.Path) -> list[str]:
             found.append(str(path.relative_to(root)))
     jobs = pathlib.Path("/run/lockstep-jobs")
     found += [str(jobs / name) for name in names(jobs)]
-    temporary = [name for name in names(pathlib.Path("/tmp")) if not name.startswith(EXPECTED_TEMPORARY + ANSIBLES_OWN)]
+    temporary = [name for name in names(pathlib.Path("/tmp")) if not name.startswith(EXPECTED_TEMPORARY)]
     return found + [f"/tmp/{name}" for name in temporary]
 
 
@@ -165,7 +165,6 @@ def observe(root: pathlib.Path, name: str) -> dict:
     link = root / "envs" / name
     active = os.readlink(link).split("/")[-3] if link.is_symlink() else None
     answer = {"active": active, "litter": litter(root), "strangers": strangers(root), "lock": holders(root)}
-    answer["ansible"] = [one for one in names(pathlib.Path("/tmp")) if one.startswith(ANSIBLES_OWN)]
     answer["damage"] = damage(root / "generations" / active, name) if active else []
     answer["archives"] = verified(root / "cache/archives")
     answer["trees"] = {}
@@ -173,15 +172,13 @@ def observe(root: pathlib.Path, name: str) -> dict:
         with contextlib.suppress(OSError, ValueError):
             seal = json.loads((root / "generations" / generation / "seal.json").read_text())
             answer["trees"][generation] = seal["tree"]
-    history = root / "history" / f"{name}.jsonl"
-    lines = history.read_text().splitlines() if history.exists() else []
-    answer["history"] = [json.loads(line)["generation"] for line in lines]
     return answer
 
 
 def phase(root: pathlib.Path, name: str, holder: int, before: set[str]) -> str:
     """Return what the run does just now, by its children and by what lies there."""
-    for child in descendants(holder):
+    children = descendants(holder)
+    for child in children:
         command = command_of(child)
         if "/uv" in command.split(" ")[0]:
             return "wheels"
@@ -194,7 +191,7 @@ def phase(root: pathlib.Path, name: str, holder: int, before: set[str]) -> str:
         # Removing what an earlier run left, hashing, unpacking the engine: all of it comes before linking.
         return "fetch"
     if not (root / "generations" / new[-1] / "seal.json").exists():
-        return "seal"
+        return "link" if children else "seal"  # a child that does not bear its program's name yet
     link = root / "envs" / name
     return "after" if link.is_symlink() and f"/{new[-1]}/" in os.readlink(link) else "switch"
 
