@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from faults.environments.arena import Arena, Target
-from faults.environments.laboratory import SERVER, archives_of, write_lock
+from faults.environments.laboratory import SERVER, archives_of
 
 FAULTS = {
     "404": ("answers 404", "the server answers 404"),
