@@ -18,15 +18,18 @@ import os
 import platform
 import secrets
 import typing as t
+from dataclasses import replace
+from urllib.parse import quote
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.arguments import argument_spec
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import conceal
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import to_data
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils import _job, _progress
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form, reading
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm
 
 
@@ -50,10 +53,11 @@ class ActionModule(ActionBase):
         del tmp
         _validated, arguments = self.validate_argument_spec(argument_spec=argument_spec())
         try:
-            locks = self._read_locks(arguments["environments"], task_vars)
+            locks = self._read_locks(arguments, task_vars)
         except Problem as problem:
             result.update(failed=True, msg=str(problem))
             return result
+        arguments = conceal(arguments)
         arguments["_locks"] = {
             name: {"path": path, "digests": form.digests()} for name, (path, form) in locks.items()
         }
@@ -63,10 +67,11 @@ class ActionModule(ActionBase):
         answer = self._execute_module("lockstep.gpufleet.conda_env", module_args=arguments, task_vars=task_vars)
         needs = answer.pop("_needs", None)
         if needs and not answer.get("failed"):
-            packages = {
-                name: [to_data(package) for package in locks[name][1].packages(answer["platform"])] for name in needs
-            }
-            arguments["_packages"] = self._send(json.dumps(packages))
+            try:
+                arguments["_packages"] = self._send({name: locks[name] for name in needs}, answer["platform"])
+            except Problem as problem:
+                result.update(failed=True, msg=str(problem))
+                return result
             answer = self._call_again(arguments, task_vars)
         if "_job" in answer:
             answer = self._follow(answer["_job"], arguments, task_vars)
@@ -122,19 +127,23 @@ class ActionModule(ActionBase):
         return _job.patiently(call, recover, lost)
 
     def _read_locks(
-        self, environments: list[dict[str, t.Any]], task_vars: dict[str, t.Any]
+        self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]
     ) -> dict[str, tuple[str, NormalForm]]:
         """Return path and normal form of every lock that is wanted, by the environment's name."""
         places = [task_vars[name] for name in ("inventory_dir",) if task_vars.get(name)] + [os.getcwd()]
         result = {}
-        for environment in environments:
+        for environment in arguments["environments"]:
             if environment["state"] != "present":
                 continue
             name, lock = environment["name"], environment.get("lock")
             if not lock:
                 raise Problem(f"environments: {name} needs a lock.")
             path = reading.find(lock, places, self._find_where_ansible_looks)
-            result[name] = path, reading.read(path, cache=os.path.join(C.DEFAULT_LOCAL_TMP, "lockstep-locks"))
+            cache = os.path.join(C.DEFAULT_LOCAL_TMP, "lockstep-locks")
+            form = reading.read(path, environment["categories"], cache)
+            if arguments["require_sha256"]:
+                normal_form.require_sha256(form, path)
+            result[name] = path, form
         return result
 
     def _find_where_ansible_looks(self, lock: str) -> str | None:
@@ -143,11 +152,26 @@ class ActionModule(ActionBase):
         except AnsibleError:
             return None
 
-    def _send(self, text: str) -> str:
-        """Write ``text`` to a file in the task's own folder on the host, and return its path there."""
+    def _send(self, locks: dict[str, tuple[str, NormalForm]], platform: str) -> str:
+        """Write what ``locks`` name to a file in the task's own folder on the host, and return its path there.
+
+        Archives that lie on the controller go beside it; not in check mode, which fetches nothing either.
+        """
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
-        path = self._connection._shell.join_path(folder, "packages.json")
-        self._transfer_data(path, text)
+        join = self._connection._shell.join_path
+        packages = {}
+        for name, (lock, form) in locks.items():
+            listed = form.packages(platform)
+            sent = {}
+            for source, local in addresses.local_archives(listed, lock).items():
+                remote = join(folder, f"{name}-{len(sent)}")
+                if not self._task.check_mode:
+                    self._transfer_file(local, remote)
+                sent[source] = "file://" + quote(remote)
+            packages[name] = [to_data(replace(one, source=sent.get(one.source, one.source))) for one in listed]
+        path = join(folder, "packages.json")
+        self._transfer_data(path, json.dumps(packages))
+        self._remote_chmod([path], "0600")  # URLs may hold credentials
         self._fixup_perms2((folder, path))
         return path
 

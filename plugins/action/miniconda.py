@@ -10,6 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import conceal
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._installer_hashes import INSTALLERS
 
@@ -23,7 +24,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
         """Return the module's result."""
         super().run(tmp, task_vars)
-        args = dict(self._task.args)
+        args = conceal(dict(self._task.args))
         name = "%s-%s" % (args.get("distribution") or "Miniconda3", args.get("release"))
         args["known_sha256"] = INSTALLERS.get(name)
         args["uploaded"] = None

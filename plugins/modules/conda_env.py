@@ -36,8 +36,14 @@ options:
           - Path of the lock on the controller, needed unless O(environments[].state) is V(absent) or V(rolled_back).
           - A relative path is looked for beside the inventory, then in the working directory, then where Ansible
             looks for files.
-          - Either an C(@EXPLICIT) list (CEP 23) or a C(conda-lock.yml) of version 1 (CEP 37), of which the category
-            C(main) is installed. Every entry needs a sha256. Of pip packages only wheels are accepted.
+          - Either an C(@EXPLICIT) list (CEP 23) or a C(conda-lock.yml) of version 1 (CEP 37), of which
+            O(environments[].categories) are installed. Every entry needs a sha256, see O(require_sha256). Of pip packages
+            only wheels are accepted.
+          - Environment variables in its URLs are those of the controller. C(user:password@), conda's C(/t/TOKEN/) and what
+            follows a C(?) are used to fetch and appear nowhere else.
+          - A relative path in an C(@EXPLICIT) list, and one that begins with C(~), is an archive on the controller, looked for
+            beside the lock and then in the working directory. It is sent to the host when something is built.
+            Absolute paths and C(file://) are looked for on the host.
         type: str
       state:
         description:
@@ -136,30 +142,18 @@ options:
   require_sha256:
     description:
       - V(false) accepts packages whose lock names an md5 only. The archive is then checked by its md5, which does not protect
-        against somebody who wants to deceive.
+        against somebody who wants to deceive; its sha256 is computed, and stands in the environment's records.
+      - An entry without any hash is always refused.
     type: bool
     default: true
   mirrors:
     description:
-      - Where to fetch from instead, beginnings of URLs to beginnings of URLs. The longest that fits is used. Hashes stay.
-      - For example C(https://conda.anaconda.org/conda-forge) to C(http://mirror.example.org/conda-forge).
+      - Where to fetch from instead, beginnings of URLs to beginnings of URLs. The longest that fits is used, whole parts of the
+        path only. Hashes stay, and so do the generation's name and its records, which name the lock's own URL.
+      - For example C(https://conda.anaconda.org/conda-forge) to C(http://mirror.example.org/conda-forge). Wheels of the lock
+        and the engine's (C(https://files.pythonhosted.org)) are fetched so too.
     type: dict
     default: {}
-  proxy:
-    description:
-      - URL of a proxy for every download of the host. Default are C(http_proxy), C(https_proxy) and C(no_proxy) of the task's environment.
-    type: str
-  ca_bundle:
-    description: File on the host with the certificates (PEM) to trust instead of the system's.
-    type: path
-  netrc:
-    description: File on the host with credentials by server name, see netrc(5). Default is C(~/.netrc) of the user that the task runs as.
-    type: path
-  credentials:
-    description:
-      - Credentials by server name, as dictionaries with C(username) and C(password), or with C(token), which is sent as a bearer token.
-        They win over O(netrc). They are never stored on the host.
-    type: dict
   level:
     description:
       - How the active generation is compared with its seal.
@@ -207,8 +201,12 @@ options:
   _who:
     description: Set by the action plugin. Not for users.
     type: str
+  _secrets:
+    description: Set by the action plugin. Not for users.
+    type: str
 extends_documentation_fragment:
   - lockstep.gpufleet._attributes
+  - lockstep.gpufleet._network
 attributes:
   check_mode:
     support: full
@@ -504,6 +502,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import VERSIONS
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.locking import exclusive
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network, reveal, secrets
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import digest_of, from_data
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import (
@@ -739,8 +738,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             arguments.argument_spec(),
-            # Set by the action: digests of the locks by environment and platform, and, only when something has to be
-            # built, the path of a file with the packages (a file, since options are logged and URLs may hold tokens).
+            # Set by the action: digests of the locks by environment and platform; only when something has to be built,
+            # the path of a file with the packages (a file, since options are logged and URLs may hold tokens); and
+            # what is secret of the other options (network.conceal).
             _locks={"type": "dict"},
             _packages={"type": "path"},
             # The name of the job that works in the background if there is work to do, and whether it may exist already.
@@ -748,11 +748,14 @@ def main() -> None:
             _again={"type": "bool", "default": False},
             # Set by the action: who runs it on the controller.
             _who={"type": "str"},
+            _secrets={"type": "str", "no_log": True},
         ),
         supports_check_mode=True,
     )
     os.umask(0o022)
+    module.no_log_values.update(secrets(module.params))
     try:
+        network = Network.of(module.params, module.params["timeout"], module.params["retries"])
         if module.params["time_limit"] < 1:
             raise Problem(f"time_limit: {module.params['time_limit']} must be a number of seconds, 1 or more.")
         if module.params["_again"]:
@@ -778,9 +781,8 @@ def main() -> None:
             store=store,
             platform=platform,
             base=module.params["base"].rstrip("/"),
-            engine_mirror=module.params["engine_mirror"],
-            timeout=module.params["timeout"],
-            retries=module.params["retries"],
+            engine_mirror=reveal(module.params)["engine_mirror"],
+            network=network,
             who=who(module.params["_who"]),
             preflight=preflight or Preflight(store, enforce=module.params["preflight"] == "enforce"),
             progress=progress,

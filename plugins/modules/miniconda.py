@@ -47,7 +47,7 @@ options:
   mirror:
     description:
       - Address of the folder that holds the installer (http, https or file), in place of the vendor's.
-      - A user and password in it are used and never shown. Proxies come from the environment of the task.
+      - A user and password in it are used and never shown.
     type: str
   installer:
     description:
@@ -104,8 +104,12 @@ options:
   uploaded:
     description: Where on the host the local installer was put. Filled in by the action plugin.
     type: path
+  _secrets:
+    description: Set by the action plugin. Not for users.
+    type: str
 extends_documentation_fragment:
   - lockstep.gpufleet._attributes
+  - lockstep.gpufleet._network
 attributes:
   check_mode:
     support: full
@@ -136,6 +140,16 @@ EXAMPLES = r"""
     release: 26.3.2-3
     prefix: /opt/conda
     mirror: https://mirror.example.com/miniforge
+  become: true
+
+- name: Install Miniconda through a proxy, from a server with a certificate of the house that wants a password
+  lockstep.gpufleet.miniconda:
+    release: py310_26.5.3-1
+    mirror: https://artifacts.example.com/miniconda
+    proxy: http://proxy.example.com:3128
+    ca_bundle: /etc/ssl/certs/example-ca.pem
+    credentials:
+      artifacts.example.com: {username: fleet, password: "{{ vault_artifacts_password }}"}
   become: true
 
 - name: Remove an old base that nobody uses any more
@@ -178,7 +192,8 @@ import platform
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import bases, download, installer
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import arguments, bases, installer, urls
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network, reveal, secrets
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
 
 
@@ -204,13 +219,17 @@ def main() -> None:
             "fetch_retries": {"type": "int", "default": 3},
             "known_sha256": {"type": "dict"},
             "uploaded": {"type": "path"},
+            "_secrets": {"type": "str", "no_log": True},
+            **arguments.network_spec(),
         },
         supports_check_mode=True,
     )
-    for url in [module.params["mirror"] or "", *module.params["channels"]]:
-        module.no_log_values.update(download.secrets(url))
+    module.no_log_values.update(secrets(module.params))
+    for url in module.params["channels"]:
+        module.no_log_values.update(urls.hidden(url))
     try:
-        asked = bases.wanted(module.params, platform.machine())
+        network = Network.of(module.params, module.params["fetch_timeout"], module.params["fetch_retries"])
+        asked = bases.wanted(reveal(module.params), platform.machine())
         host = bases.observe(asked)
         plan = bases.make_plan(asked, host)
     except Problem as problem:
@@ -233,12 +252,7 @@ def main() -> None:
     def apply(plan: Plan) -> dict[str, t.Any]:
         if lacks_installer:
             return {"changed": False}
-        patience = installer.Patience(
-            installer=module.params["timeout"],
-            silence=module.params["fetch_timeout"],
-            retries=module.params["fetch_retries"],
-        )
-        installer.apply(plan, asked, module.params["uploaded"], patience)
+        installer.apply(plan, asked, module.params["uploaded"], network, module.params["timeout"])
         return {}
 
     conclude(module, plan, apply, **result)

@@ -15,8 +15,9 @@ import threading
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import fetch
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256, replace_link
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 #: Connections at a time: enough to hide latency, few enough for a mirror that serves a whole fleet.
@@ -28,12 +29,31 @@ _LISTED = 10
 
 @dataclasses.dataclass(frozen=True)
 class Archive:
-    """An archive as it is asked for: ``label`` is what messages call it."""
+    """An archive as it is asked for: ``label`` is what messages call it.
+
+    ``sha256``: empty where only an ``md5`` is known; ``resolve`` fills it in once the archive lies in the cache.
+    """
 
     label: str
     url: str
     file_name: str
     sha256: str
+    md5: str = ""
+
+
+def resolve(cache: str, archive: Archive) -> Archive:
+    """Return the archive with its sha256, if it has one or the cache knows which sha256 the archive of its md5 has."""
+    if archive.sha256:
+        return archive
+    try:
+        return dataclasses.replace(archive, sha256=os.readlink(_note(cache, archive)))
+    except OSError:
+        return archive
+
+
+def _note(cache: str, archive: Archive) -> str:
+    """Return the link that is named by an md5 and names the sha256 of what was verified by it."""
+    return f"{cache}/md5-{archive.md5}"
 
 
 def path_in_cache(cache: str, archive: Archive) -> str:
@@ -43,7 +63,7 @@ def path_in_cache(cache: str, archive: Archive) -> str:
 
 def missing(cache: str, wanted: t.Iterable[Archive]) -> list[Archive]:
     """Return those that the cache does not have."""
-    return [archive for archive in wanted if not os.path.isfile(path_in_cache(cache, archive))]
+    return [archive for archive in wanted if not os.path.isfile(path_in_cache(cache, resolve(cache, archive)))]
 
 
 class _Meter:
@@ -69,13 +89,11 @@ class _Meter:
         self._progress.advance(size=size)
 
 
-def fetch_missing(
-    cache: str, wanted: t.Iterable[Archive], timeout: float, retries: int, progress: Progress
-) -> list[Archive]:
-    """Fetch what the cache lacks, each verified by its sha256 before it appears; return what was fetched.
+def fetch_missing(cache: str, wanted: t.Iterable[Archive], network: Network, progress: Progress) -> list[Archive]:
+    """Fetch what the cache lacks, each verified by its hash before it appears; return what was fetched.
 
-    ``timeout``: seconds that a server may stay silent. ``retries``: further attempts per archive. ``progress``: is in the
-    phase for which this fetches.
+    An archive with an md5 only is verified by that, and then kept under the sha256 that it turns out to have.
+    ``progress``: is in the phase for which this fetches.
     After the first failure no further download starts. Raises one Problem that lists all failures; archives that
     came through stay in the cache, so that the next run does not fetch them again.
     """
@@ -87,27 +105,34 @@ def fetch_missing(
     def work(archive: Archive) -> None:
         if stop.is_set():
             return
-        destination = path_in_cache(cache, archive)
-        os.makedirs(os.path.dirname(destination), mode=0o755, exist_ok=True)
+        directory = f"{cache}/{archive.sha256}" if archive.sha256 else f"{cache}/.md5-{archive.md5}"
+        os.makedirs(directory, mode=0o755, exist_ok=True)
         meter = _Meter(progress, abandoned)
         try:
-            fetch(
+            path = f"{directory}/{archive.file_name}"
+            sha256 = fetch(
                 archive.url,
-                destination,
+                path,
                 archive.sha256,
-                timeout=timeout,
-                retries=retries,
+                network,
+                md5=archive.md5,
                 announced=meter.announced,
                 arrived=meter.arrived,
             )
+            if not archive.sha256:
+                known = dataclasses.replace(archive, sha256=sha256)
+                os.makedirs(f"{cache}/{sha256}", mode=0o755, exist_ok=True)
+                os.rename(path, path_in_cache(cache, known))
+                replace_link(_note(cache, archive), sha256)
             progress.advance(things=1)
         except Problem as problem:
             stop.set()
             failures.append(f"{archive.label}: {problem}")
-            _remove_if_empty(os.path.dirname(destination))
         except BaseException:  # the disk is full, for instance: no other download would fare better
             stop.set()
             raise
+        finally:
+            _remove_if_empty(directory)
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         futures = [pool.submit(work, archive) for archive in todo]

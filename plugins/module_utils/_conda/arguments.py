@@ -1,7 +1,7 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The options of ``conda_env``, shared by its action and its module.
+"""The options of ``conda_env``, shared by its action and its module, and those of every module that downloads.
 
 This module util is private to the collection.
 """
@@ -16,9 +16,20 @@ STATES = ("present", "absent", "rolled_back")
 LEVELS = ("records", "paths", "full")
 
 
+def network_spec() -> dict[str, t.Any]:
+    """Return the options about how downloads reach their servers, which all modules that download share."""
+    return {
+        "proxy": {"type": "str"},
+        "ca_bundle": {"type": "path"},
+        "netrc": {"type": "path"},
+        "credentials": {"type": "dict", "no_log": True},
+    }
+
+
 def argument_spec() -> dict[str, t.Any]:
     """Return the options as a user gives them."""
     return {
+        **network_spec(),
         "environments": {
             "type": "list",
             "elements": "dict",
@@ -53,10 +64,6 @@ def argument_spec() -> dict[str, t.Any]:
         "retries": {"type": "int", "default": 3},
         "require_sha256": {"type": "bool", "default": True},
         "mirrors": {"type": "dict", "default": {}},
-        "proxy": {"type": "str"},
-        "ca_bundle": {"type": "path"},
-        "netrc": {"type": "path"},
-        "credentials": {"type": "dict", "no_log": True},
         "level": {"type": "str", "choices": list(LEVELS), "default": "paths"},
         "preflight": {"type": "str", "choices": ["enforce", "warn"], "default": "enforce"},
         "keep": {"type": "int", "default": 3},

@@ -32,12 +32,13 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     user_sites,
     wheels,
 )
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.preflight import Preflight
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.prefix_files import python_libraries
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, public_url
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     replace_link,
     sync_directory,
@@ -53,8 +54,7 @@ class Workshop:
     platform: str
     base: str
     engine_mirror: str | None
-    timeout: float
-    retries: int
+    network: Network
     who: str
     preflight: Preflight
     progress: Progress
@@ -183,24 +183,30 @@ def _prepare(builds: list[steps.Build], workshop: Workshop) -> engine.Engine:
     for build in builds:
         for package in build.wanted.packages or ():
             part = _archive(package)
-            wanted[part.sha256, part.file_name] = part
+            wanted[part.sha256 or part.md5, part.file_name] = part
     todo = archives.missing(store.archives, wanted.values())
     workshop.progress.begin("fetch", ", ".join(build.name for build in builds), len(todo))
-    archives.fetch_missing(store.archives, todo, workshop.timeout, workshop.retries, workshop.progress)
+    archives.fetch_missing(store.archives, todo, workshop.network, workshop.progress)
     workshop.preflight.room_for_engine([archives.path_in_cache(store.archives, part) for part in engine_parts])
     return engine.unpack(store, workshop.platform, workshop.engine_mirror, python)
 
 
 def _archive(package: Package) -> archives.Archive:
-    return archives.Archive(package.label, package.url, package.file_name, package.sha256)
+    url = package.source or package.url
+    return archives.Archive(package.label, url, package.file_name, package.sha256, package.md5)
+
+
+def _fetched(package: Package, store: Store) -> Package:
+    """Return the package with the sha256 of its archive, which lies in the cache, if its lock names an md5 only."""
+    return dataclasses.replace(package, sha256=archives.resolve(store.archives, _archive(package)).sha256)
 
 
 def _build(step: steps.Build, motor: engine.Engine, workshop: Workshop) -> list[str]:
     """Make the generation under its final path and seal it; return what the user should know of it."""
     store = workshop.store
-    packages = step.wanted.packages
-    if packages is None or step.wanted.lock is None:
+    if step.wanted.packages is None or step.wanted.lock is None:
         raise AssertionError("a plan builds without a lock")
+    packages = [_fetched(package, store) for package in step.wanted.packages]
     directory = store.generation(step.generation)
     try:
         notes = _build_in(directory, step, packages, motor, workshop)
@@ -270,7 +276,7 @@ def _build_in(
 
 def _as_sealed(package: Package) -> Package:
     """Return what every lock of the same packages says of this one: no credentials, no order."""
-    return dataclasses.replace(package, url=public_url(package.url), depends=())
+    return dataclasses.replace(package, depends=(), source="")
 
 
 def _link(
@@ -305,7 +311,7 @@ def _link(
         shutil.rmtree(prefix, ignore_errors=True)
         parts = [_archive(package) for package in packages]
         archives.verify(store.archives, parts)
-        archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries, Progress())
+        archives.fetch_missing(store.archives, parts, workshop.network, Progress())
         request["packages"] = [_link_request(package, store, again=True) for package in packages]
         return engine.link(motor, request, store.temporary, approve, report)
 
@@ -321,20 +327,19 @@ def _install_wheels(
         # uv compares hashes before it installs anything: an archive may not have reached the disk before a power cut.
         if not archives.verify(store.archives, parts):
             raise
-        archives.fetch_missing(store.archives, parts, workshop.timeout, workshop.retries, Progress())
+        archives.fetch_missing(store.archives, parts, workshop.network, Progress())
         return wheels.install(motor, store, prefix, parts)
 
 
 def _link_request(package: Package, store: Store, again: bool) -> dict[str, t.Any]:
-    url = public_url(package.url)
     archive = archives.path_in_cache(store.archives, _archive(package))
     return {
         "name": package.name,
         "version": package.version,
         "build": package.build,
         "stem": f"{package.name}-{package.version}-{package.build}",
-        "url": url,
-        "channel": channel_of(url),
+        "url": package.url,
+        "channel": channel_of(package.url),
         "file_name": package.file_name,
         "sha256": package.sha256,
         "size": os.path.getsize(archive),

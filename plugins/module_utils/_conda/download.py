@@ -1,14 +1,13 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One file from one URL, accepted only with the sha256 that was asked for.
+"""One file from one URL, accepted only with the hash that was asked for.
 
 This module util is private to the collection.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import http.client
@@ -22,6 +21,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 CHUNK = 1024 * 1024
@@ -31,9 +31,19 @@ LIMIT = 16 * 1024**3
 """Bytes that no file may pass (the largest CUDA packages have about 3 GiB); a server cannot fill the disk."""
 
 _USER_INFORMATION = re.compile(r"(?<=://)[^/\s?#]*@")
-_TOKEN = re.compile(r"(?<=/t/)[^/\s]+(?=/)")
+_TOKEN = re.compile(r"(?<=/t/)[^/\s]+(?=/|\s|$)")
 _QUERY = re.compile(r"(://[^\s?#]*\?)[^\s#]+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HASHES = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
+
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: ([0-9]{3})")
+
+_CREDENTIALS = ": it wants credentials, or others than those it was given (credentials, netrc, or user:password@ in its URL)"
+_ADVICE = {
+    401: _CREDENTIALS,
+    403: _CREDENTIALS.replace("it wants", "it may want"),
+    407: ": the proxy wants credentials, or others than those it was given (user:password@ in its URL)",
+}
+"""Status -> what to do, appended to an error's sentence."""
 
 
 def redact(text: str) -> str:
@@ -46,22 +56,17 @@ def redact(text: str) -> str:
     return _QUERY.sub(r"\1***", text)
 
 
-def secrets(url: str) -> set[str]:
-    """Return the parts of ``url`` that must not be shown, as written and percent-decoded; for ``no_log_values``."""
-    parts = urllib.parse.urlsplit(url)
-    found = set(_TOKEN.findall(url))
-    if "@" in parts.netloc:
-        _user, _colon, password = parts.netloc.rpartition("@")[0].partition(":")
-        found.update({password, urllib.parse.unquote(password)})
-    return {secret for secret in found if secret}
-
-
 class _Transient(Exception):
     """A failure that may be gone at the next attempt."""
 
 
-class _KeepsEncryption(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never from https to http: what was asked to be private stays so."""
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but never from https to http (what was asked to be private stays so), and tells each server
+    only what is meant for it.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     def redirect_request(self, req: t.Any, fp: t.Any, code: t.Any, msg: t.Any, headers: t.Any, newurl: t.Any) -> t.Any:
         if req.type == "https" and urllib.parse.urlsplit(newurl).scheme != "https":
@@ -69,46 +74,57 @@ class _KeepsEncryption(urllib.request.HTTPRedirectHandler):
                 "Cannot fetch %s: the server redirects to %s, which is not encrypted. Name that address itself "
                 "if you want it." % (redact(req.full_url), redact(newurl))
             )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if following is not None:
+            following.remove_header("Proxy-authorization")  # set again by whatever leads to a proxy
+            authorization = self._network.authorization(newurl)
+            if authorization:
+                following.add_unredirected_header("Authorization", authorization)
+        return following
 
 
 def fetch(
     url: str,
     destination: str,
     sha256: str,
+    network: Network | None = None,
     *,
-    timeout: float = 30.0,
-    retries: int = 3,
+    md5: str = "",
     headers: t.Mapping[str, str] | None = None,
     expected_size: int | None = None,
     mode: int = 0o644,
     announced: t.Callable[[int | None], None] = lambda size: None,
     arrived: t.Callable[[int], None] = lambda size: None,
-) -> None:
-    """Write what lies at ``url`` to the file ``destination``, provided that its sha256 is ``sha256``.
+) -> str:
+    """Write what lies at ``url`` to the file ``destination``, provided that its hash is the wanted one.
 
-    ``url``: http, https or file; ``user:password@`` becomes basic authentication. Proxies and private certificate
-    authorities come from the environment as Python's urllib reads it (``https_proxy``, ``no_proxy``, ``SSL_CERT_FILE``).
-    ``timeout``: seconds that the server may stay silent. ``retries``: further attempts after a failure that may
-    pass (silence, reset, short body, status 408, 429 and 5xx), with 1, 2, 4 ... seconds between them.
+    ``url``: http, https or file. ``sha256``: 64 lower-case hex digits; only where it is empty, ``md5`` (32 digits) counts.
+    ``network``: mirrors, proxy, certificates, credentials and patience; where it names no proxy and no certificates, the
+    environment does, as Python's urllib reads it (``https_proxy``, ``no_proxy``, ``SSL_CERT_FILE``). After a failure that may
+    pass (silence, reset, short body, status 408, 429 and 5xx) further attempts follow, with 1, 2, 4 ... seconds between them.
     ``headers``: sent to the first host only, not to where it redirects. ``expected_size``: bytes, if known.
     ``announced``: is told at the begin of each attempt how many bytes will come, or None; ``arrived``: how many have come.
 
     ``destination`` appears by one rename, complete and verified, with permission bits ``mode``; it is not synced.
-    Raises ``Problem`` that names the URL without its secrets; then ``destination`` is as before and no litter is left.
+    Returns its sha256. Raises ``Problem`` that names the URL without its secrets; then ``destination`` is as before and no
+    litter is left.
     """
-    if not _SHA256.fullmatch(sha256):
-        raise Problem("Cannot fetch %s: %r is not a sha256 (64 lower-case hex digits)." % (redact(url), sha256))
+    network = network or Network()
+    kind, wanted = ("sha256", sha256) if sha256 or not md5 else ("md5", md5)
+    if not _HASHES[kind].fullmatch(wanted):
+        raise Problem("Cannot fetch %s: %r is not a %s (lower-case hex digits)." % (redact(url), wanted, kind))
+    url = network.locate(url)
     scheme = urllib.parse.urlsplit(url).scheme.lower()
     if scheme not in ("http", "https", "file"):
         raise Problem("Cannot fetch %s: only http, https and file addresses are supported." % redact(url))
     attempt = 0
     while True:
         try:
-            _fetch_once(url, destination, sha256, timeout, headers or {}, expected_size, mode, announced, arrived)
-            return
+            return _fetch_once(
+                url, destination, kind, wanted, network, headers or {}, expected_size, mode, announced, arrived
+            )
         except _Transient as failure:
-            if attempt >= retries:
+            if attempt >= network.retries:
                 tried = "" if attempt == 0 else " (tried %d times)" % (attempt + 1)
                 raise Problem("Cannot fetch %s: %s%s." % (redact(url), failure, tried)) from failure
         time.sleep(min(2**attempt, 30))
@@ -118,16 +134,17 @@ def fetch(
 def _fetch_once(
     url: str,
     destination: str,
-    sha256: str,
-    timeout: float,
+    kind: str,
+    wanted: str,
+    network: Network,
     headers: t.Mapping[str, str],
     expected_size: int | None,
     mode: int,
     announced: t.Callable[[int | None], None],
     arrived: t.Callable[[int], None],
-) -> None:
+) -> str:
     """Do one attempt of ``fetch``; ``_Transient`` says why another may help."""
-    with _open(url, timeout, headers) as (source, length):
+    with _open(url, network, headers) as (source, length):
         size = length if expected_size is None else expected_size
         if length is not None and size != length:
             raise Problem(
@@ -137,38 +154,43 @@ def _fetch_once(
             prefix=".%s." % os.path.basename(destination), suffix=".part", dir=os.path.dirname(destination) or "."
         )
         try:
-            digest = hashlib.sha256()
+            digests = {"sha256": hashlib.sha256()}
+            if kind == "md5":
+                digests["md5"] = hashlib.new("md5", usedforsecurity=False)
             received = 0
             announced(size)
             with os.fdopen(descriptor, "wb") as file:
-                for chunk in _chunks(source, timeout):
+                for chunk in _chunks(source, network.timeout):
                     received += len(chunk)
                     if received > (LIMIT if size is None else size):
                         raise Problem(
                             "Cannot fetch %s: it is larger than the %d bytes allowed."
                             % (redact(url), LIMIT if size is None else size)
                         )
-                    digest.update(chunk)
+                    for digest in digests.values():
+                        digest.update(chunk)
                     file.write(chunk)
                     arrived(len(chunk))
                 os.fchmod(file.fileno(), mode)
             if size is not None and received < size:
                 raise _Transient("the connection ended after %d of %d bytes" % (received, size))
-            if digest.hexdigest() != sha256:
+            found = digests[kind].hexdigest()
+            if found != wanted:
                 raise Problem(
-                    "What lies at %s has sha256 %s, but %s is wanted: it was altered, or it is another file. "
-                    "It was thrown away unused." % (redact(url), digest.hexdigest(), sha256)
+                    "What lies at %s has %s %s, but %s is wanted: it was altered, or it is another file. "
+                    "It was thrown away unused." % (redact(url), kind, found, wanted)
                 )
             os.rename(temporary, destination)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
+    return digests["sha256"].hexdigest()
 
 
 @contextlib.contextmanager
 def _open(
-    url: str, timeout: float, headers: t.Mapping[str, str]
+    url: str, network: Network, headers: t.Mapping[str, str]
 ) -> t.Iterator[tuple[t.BinaryIO, int | None]]:
     """Yield a readable stream of ``url`` and the number of bytes that its source announces."""
     parts = urllib.parse.urlsplit(url)
@@ -183,23 +205,27 @@ def _open(
             raise Problem("Cannot fetch %s: %s." % (redact(url), error.strerror)) from error
         return
     try:
-        response = _opener().open(_request(url, headers), timeout=timeout)
+        response = _opener(network).open(_request(url, network, headers), timeout=network.timeout)
     except urllib.error.HTTPError as error:
-        status = "the server answers %d (%s)" % (error.code, error.reason)
         error.close()
+        status = "the server answers %d (%s)" % (error.code, redact(str(error.reason)))
         if error.code in (408, 429) or error.code >= 500:
             raise _Transient(status) from error
-        raise Problem("Cannot fetch %s: %s." % (redact(url), status)) from error
+        raise Problem("Cannot fetch %s: %s%s." % (redact(url), status, _ADVICE.get(error.code, ""))) from error
     except http.client.InvalidURL as error:
         raise Problem("Cannot fetch %s: it is not a usable address." % redact(url)) from error
     except (OSError, http.client.HTTPException) as error:
         if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
             raise Problem(
-                "Cannot fetch %s: the server's certificate is not trusted here (%s). The environment variable "
-                "SSL_CERT_FILE can name the certificates of a private authority."
+                "Cannot fetch %s: the server's certificate is not trusted here (%s). The option ca_bundle, or the "
+                "environment variable SSL_CERT_FILE, can name the certificates of a private authority."
                 % (redact(url), error.reason.verify_message)
             ) from error
-        raise _Transient(_reason(error, timeout)) from error
+        refused = _TUNNEL_REFUSED.search(str(error))
+        if refused and int(refused[1]) < 500:
+            status = "the proxy answers %s" % refused[1]
+            raise Problem("Cannot fetch %s: %s%s." % (redact(url), status, _ADVICE.get(int(refused[1]), ""))) from error
+        raise _Transient(_reason(error, network.timeout)) from error
     except ValueError as error:  # idna and urllib say in this way that an address makes no sense
         raise Problem("Cannot fetch %s: it is not a usable address." % redact(url)) from error
     with response:
@@ -220,23 +246,33 @@ def _chunks(source: t.BinaryIO, timeout: float) -> t.Iterator[bytes]:
         yield chunk
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Return urllib's opener: proxies from the environment, redirects that keep encryption."""
-    return urllib.request.build_opener(_KeepsEncryption())
+def _opener(network: Network) -> urllib.request.OpenerDirector:
+    """Return urllib's opener with the proxy and the certificates of ``network``; raises Problem without the latter."""
+    handlers: list[t.Any] = [_Redirects(network)]
+    if network.proxy:
+        handlers.append(urllib.request.ProxyHandler(dict.fromkeys(("http", "https"), network.proxy)))
+    if network.ca_bundle:
+        try:
+            context = ssl.create_default_context(cafile=network.ca_bundle)
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            what = "there is no such file" if isinstance(error, FileNotFoundError) else "it holds no certificates (PEM)"
+            raise Problem("ca_bundle: %s cannot be used on this host: %s." % (network.ca_bundle, what)) from error
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)
 
 
-def _request(url: str, headers: t.Mapping[str, str]) -> urllib.request.Request:
+def _request(url: str, network: Network, headers: t.Mapping[str, str]) -> urllib.request.Request:
     """Return the request for ``url``; its user information, which urllib would take for a host, becomes a header."""
     parts = urllib.parse.urlsplit(url)
-    credentials, at, host = parts.netloc.rpartition("@")
+    host = parts.netloc.rpartition("@")[2]
     request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=host)))
     request.add_header("User-Agent", "lockstep.gpufleet")
     request.add_header("Accept-Encoding", "identity")
     for name, value in headers.items():
         request.add_unredirected_header(name, value)
-    if at:
-        plain = urllib.parse.unquote(credentials).encode()
-        request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(plain).decode())
+    authorization = network.authorization(url)
+    if authorization:
+        request.add_unredirected_header("Authorization", authorization)
     return request
 
 

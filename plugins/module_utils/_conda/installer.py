@@ -9,7 +9,6 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import json
 import os
@@ -23,6 +22,7 @@ import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import bases
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import fetch
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     replace_link,
     sync_directory,
@@ -37,30 +37,24 @@ _LINES = 12
 """How much of an installer's last words an error shows."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Patience:
-    """Seconds that the installer may run (and another run is waited for), that a server may be silent; retries."""
-
-    installer: float = 1800
-    silence: float = 30
-    retries: int = 3
-
-
-def apply(plan: Plan, asked: bases.Wanted, uploaded: str | None, patience: Patience) -> None:
-    """Execute ``plan``. ``uploaded``: path of a local installer on this host.
+def apply(
+    plan: Plan, asked: bases.Wanted, uploaded: str | None, network: Network, patience: float = 1800
+) -> None:
+    """Execute ``plan``. ``uploaded``: path of a local installer on this host. ``network``: how to fetch one otherwise.
+    ``patience``: seconds that the installer may run, and that another run is waited for.
 
     Raises ``Problem``; then an unfinished base is gone again and the link is as before.
     """
     try:
         if any(isinstance(step, (bases.Install, bases.RemoveBase)) for step in plan.steps):
             os.makedirs(asked.store, mode=0o755, exist_ok=True)
-            with _lock(asked, patience.installer) as lock:
+            with _lock(asked, patience) as lock:
                 try:
-                    _execute(plan, asked, uploaded, patience, lock)
+                    _execute(plan, asked, uploaded, network, patience, lock)
                 finally:
                     _remove_empty_store(asked)
         else:
-            _execute(plan, asked, uploaded, patience, -1)
+            _execute(plan, asked, uploaded, network, patience, -1)
     except OSError as error:
         raise Problem(
             "Cannot %s %s: %s (%s)."
@@ -68,12 +62,14 @@ def apply(plan: Plan, asked: bases.Wanted, uploaded: str | None, patience: Patie
         ) from error
 
 
-def _execute(plan: Plan, asked: bases.Wanted, uploaded: str | None, patience: Patience, lock: int) -> None:
+def _execute(
+    plan: Plan, asked: bases.Wanted, uploaded: str | None, network: Network, patience: float, lock: int
+) -> None:
     """Execute the steps in their order; ``lock``: the descriptor of the lock, -1 where none is needed."""
     for step in plan.steps:
         if isinstance(step, bases.Install):
             if not bases.observe(asked).complete:  # another run may have held the lock before us
-                _install(asked, uploaded, patience, lock)
+                _install(asked, uploaded, network, patience, lock)
         elif isinstance(step, bases.RemoveBase):
             if asked.state == "absent" or not bases.observe(asked).complete:
                 _remove(asked)
@@ -117,7 +113,7 @@ def _lock(asked: bases.Wanted, timeout: float) -> t.Iterator[int]:
         os.close(descriptor)
 
 
-def _install(asked: bases.Wanted, uploaded: str | None, patience: Patience, lock: int) -> None:
+def _install(asked: bases.Wanted, uploaded: str | None, network: Network, patience: float, lock: int) -> None:
     """Get the installer, verify it, run it, and stamp what it made."""
     # Everything temporary lies here: not in /tmp, which may be mounted noexec, and under one name, so that the next
     # run finds and removes what a killed one left.
@@ -130,10 +126,10 @@ def _install(asked: bases.Wanted, uploaded: str | None, patience: Patience, lock
         source = asked.url
         if asked.installer is not None:
             source = pathlib.Path(uploaded or asked.installer).as_uri()
-        fetch(source, program, asked.sha256, timeout=patience.silence, retries=patience.retries, mode=0o600)
+        fetch(source, program, asked.sha256, network, mode=0o600)
         _write_mark(asked, "")
         try:
-            _run(asked, program, work, patience.installer, lock)
+            _run(asked, program, work, patience, lock)
             missing = [name for name in bases.NEEDED if not os.path.exists(os.path.join(asked.directory, name))]
             if missing:
                 raise Problem(

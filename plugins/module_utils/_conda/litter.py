@@ -33,7 +33,7 @@ def discard(store: Store) -> None:
     for name in _names(store.temporary):
         remove(f"{store.temporary}/{name}")
     holds, histories = os.path.dirname(store.hold("x")), os.path.dirname(store.history("x"))
-    for directory in (store.packages, store.engines, holds, histories):
+    for directory in (store.packages, store.archives, store.engines, holds, histories):
         _discard_hidden(directory)
     _discard_beside_environments(store)
     for interpreter in _names(store.bytecode):

@@ -14,7 +14,7 @@ import hashlib
 import json
 import typing as t
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import file_name, public_url
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import file_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,10 +22,13 @@ class Package:
     """A package as a lock names it.
 
     ``manager``: ``conda`` or ``pip``. ``build``: conda's build string, empty for pip. ``subdir``: ``linux-64``,
-    ``noarch`` ..., empty where the lock does not say. ``url``: where the archive lies, credentials included.
-    ``sha256``: of the archive, 64 lower-case hex digits. ``depends``: match specs
-    (``NAME`` or ``NAME CONSTRAINT``) as far as the lock has them; names order the installation, specs of virtual packages
-    (``__cuda >=12``) are what a host must have.
+    ``noarch`` ..., empty where the lock does not say. ``url``: the archive's public address, which holds no secret.
+    ``sha256``: of the archive, 64 lower-case hex digits; empty where the lock names an md5 only, until the archive was
+    fetched. ``depends``: match specs (``NAME`` or ``NAME CONSTRAINT``) as far as the lock has them; names order the
+    installation, specs of virtual packages (``__cuda >=12``) are what a host must have.
+    ``md5``: only where the lock names no sha256; 32 lower-case hex digits. ``source``: where to fetch from, if that is not
+    ``url``: the same with its credentials (for nothing but memory and the task's own folder), or a path on the machine
+    that reads this.
     """
 
     manager: str
@@ -36,6 +39,8 @@ class Package:
     url: str
     sha256: str
     depends: tuple[str, ...] = ()
+    md5: str = ""
+    source: str = ""
 
     @property
     def file_name(self) -> str:
@@ -47,8 +52,8 @@ class Package:
         return " ".join(part for part in (self.name, self.version, self.build) if part)
 
     def identity(self) -> list[str]:
-        """What makes this package this package; neither credentials nor the order of installation."""
-        return [self.manager, self.name, self.version, self.build, self.subdir, public_url(self.url), self.sha256]
+        """What makes this package this package: from the lock alone, neither credentials nor the order of installation."""
+        return [self.manager, self.name, self.version, self.build, self.subdir, self.url, self.md5 or self.sha256]
 
 
 def digest_of(packages: t.Iterable[Package]) -> str:
@@ -59,12 +64,12 @@ def digest_of(packages: t.Iterable[Package]) -> str:
 
 def to_data(package: Package) -> list[t.Any]:
     """Return the package as JSON can hold it."""
-    return [*dataclasses.astuple(package)[:-1], list(package.depends)]
+    return [list(value) if isinstance(value, tuple) else value for value in dataclasses.astuple(package)]
 
 
 def from_data(data: list[t.Any]) -> Package:
     """Return the package that ``to_data`` wrote."""
-    return Package(*data[:-1], depends=tuple(data[-1]))
+    return Package(*(tuple(value) if isinstance(value, list) else value for value in data))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,14 +90,21 @@ class Change:
 def changes(before: t.Iterable[Package], after: t.Iterable[Package]) -> list[Change]:
     """Compare two sets package by package, keyed by manager and name, in that order.
 
-    Packages count as equal when version, build and sha256 are: another mirror of the same archive is no change.
+    Packages count as equal when version, build and content are: another mirror of the same archive is no change.
     """
     old = {(p.manager, p.name): p for p in before}
     new = {(p.manager, p.name): p for p in after}
     result = []
     for key in sorted(old.keys() | new.keys()):
         left, right = old.get(key), new.get(key)
-        if left and right and (left.version, left.build, left.sha256) == (right.version, right.build, right.sha256):
+        if left and right and (left.version, left.build) == (right.version, right.build) and _same_content(left, right):
             continue
         result.append(Change(left, right))
     return result
+
+
+def _same_content(left: Package, right: Package) -> bool:
+    """Compare by sha256, or by md5 while a package of a lock without sha256 was not fetched yet."""
+    if left.sha256 and right.sha256:
+        return left.sha256 == right.sha256
+    return bool(left.md5) and left.md5 == right.md5

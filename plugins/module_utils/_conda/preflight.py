@@ -136,8 +136,8 @@ class Preflight:
 
     def _shortage_before_fetching(self, builds: t.Sequence[Build]) -> list[str]:
         """Locks do not say how large archives are, but each takes a file and a directory, and something must be free."""
-        archives = {package.sha256 for build in builds for package in build.wanted.packages or ()}
-        missing = [sha256 for sha256 in archives if not os.path.isdir(f"{self._store.archives}/{sha256}")]
+        archives = {package.sha256 or f"md5-{package.md5}" for build in builds for package in build.wanted.packages or ()}
+        missing = [name for name in archives if not os.path.isdir(f"{self._store.archives}/{name}")]
         return self._shortage(f"{len(missing)} archives to fetch", len(missing) or 1, 2 * len(missing))
 
     def _shortage(self, what: str, more_bytes: int, more_inodes: int) -> list[str]:

@@ -13,14 +13,30 @@ import re
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 #: conda's token channels: https://host/t/<TOKEN>/channel/...
-_TOKEN = re.compile(r"/t/[^/]+/")
+_TOKEN = re.compile(r"/t/([^/]+)(?:/|$)")
 
 
 def public_url(url: str) -> str:
-    """Return ``url`` without user, password and conda token: fit for output, logs, seals and records."""
-    parts = urlsplit(url)
+    """Return ``url`` without user, password, conda token and query (signed URLs hold keys there): fit for output, logs,
+    seals and records. What is no URL at all becomes a remark that says so.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(an address that cannot be read)"
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, _TOKEN.sub("/", parts.path, count=1), parts.query, ""))
+    return urlunsplit((parts.scheme, host, _TOKEN.sub("/", parts.path, count=1), "", ""))
+
+
+def hidden(url: str) -> set[str]:
+    """Return the parts of ``url`` that must not be shown, as written and percent-decoded; for ``no_log_values``."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return {url}
+    user, colon, password = parts.netloc.rpartition("@")[0].partition(":")
+    found = {password if colon else user, parts.query, *_TOKEN.findall(parts.path)}
+    return {secret for part in found for secret in (part, unquote(part)) if secret}
 
 
 def file_name(url: str) -> str:

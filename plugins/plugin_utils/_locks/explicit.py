@@ -8,14 +8,13 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
-import os
 import re
 from urllib.parse import urldefrag
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name, file_name, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
 
 MARKER = "@EXPLICIT"
 
@@ -25,6 +24,11 @@ _PLATFORM = re.compile(r"#\s*platform:\s*(\S+)\s*$")
 _PIP = re.compile(r"#\s*pip\s+(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?\s*@\s*(?P<url>\S+)\s*$")
 
 _REMEDY = "Write the list with sha256 hashes: conda list --explicit --sha256."
+
+_COMPLETING = (
+    "This writes the list with sha256 hashes: "
+    "conda create --name with-hashes --file LOCK && conda list --name with-hashes --explicit --sha256."
+)
 
 
 def is_explicit(text: str) -> bool:
@@ -36,12 +40,11 @@ def parse(text: str, path: str) -> normal_form.NormalForm:
     """Return the packages that ``text`` names; raises one Problem that lists every line that is not accepted.
 
     Blank lines and comments are skipped wherever they stand; ``# platform:`` and ``# pip NAME @ URL#sha256=`` are
-    read. ``~`` and environment variables are expanded, in the controller's environment. Paths must be absolute: they
-    are looked for on the host.
+    read. What stands for an archive, ``addresses.read`` says.
     """
     packages: list[Package] = []
     wrong: list[str] = []
-    no_sha256: list[str] = []
+    no_hash: list[str] = []
     said: str | None = None
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -53,13 +56,13 @@ def parse(text: str, path: str) -> normal_form.NormalForm:
             if platform:
                 said = platform[1]
             elif pip:
-                _add_pip(pip["name"], pip["url"], f"line {number}", packages, wrong, no_sha256)
+                _add_pip(pip["name"], pip["url"], f"line {number}", packages, wrong, no_hash)
             continue
-        _add_conda(line, f"line {number}", packages, wrong, no_sha256)
+        _add_conda(line, f"line {number}", packages, wrong, no_hash)
     if wrong:
         raise Problem(normal_form.listing(f"{path} has entries that cannot be installed from", wrong))
-    if no_sha256:
-        raise Problem(normal_form.listing(f"{path} has entries without a sha256", no_sha256, _REMEDY))
+    if no_hash:
+        raise Problem(normal_form.listing(f"{path} has entries without a sha256", no_hash, _REMEDY))
     if not packages:
         raise Problem(f"{path} names no packages.")
     platforms = {package.subdir for package in packages if package.subdir not in ("", "noarch")}
@@ -69,43 +72,53 @@ def parse(text: str, path: str) -> normal_form.NormalForm:
         raise Problem(
             f"{path} mixes the platforms {' and '.join(sorted(platforms))}: an {MARKER} list is for one platform."
         )
-    return normal_form.make(path, {next(iter(platforms), normal_form.ANY): packages})
+    return normal_form.make(path, {next(iter(platforms), normal_form.ANY): packages}, _COMPLETING)
 
 
-def _add_conda(line: str, where: str, packages: list[Package], wrong: list[str], no_sha256: list[str]) -> None:
-    url, digest = urldefrag(line)
-    url = os.path.expandvars(os.path.expanduser(url))
-    if url.startswith("/"):
-        url = "file://" + url
-    name = file_name(url)
+def _add_conda(line: str, where: str, packages: list[Package], wrong: list[str], no_hash: list[str]) -> None:
+    written, digest = urldefrag(line)
+    name = file_name(written)
     parts = normal_form.split_conda_name(name)
-    if parts is None or not normal_form.is_url(url):
-        if parts and "://" not in url:
-            wrong.append(f"{where}: {url} is a relative path, which means nothing on a host; write a URL")
-        else:
-            wrong.append(f"{where}: {public_url(line)[:200]} is no URL of a .conda or .tar.bz2 package")
+    if parts is None:
+        wrong.append(f"{where}: {public_url(written)[:200]} is no URL or path of a .conda or .tar.bz2 package")
         return
-    digest = digest[len("sha256:") :] if digest.startswith("sha256:") else digest
-    if not normal_form.is_sha256(digest):
-        reason = "md5 only" if normal_form.is_md5(digest) else ("not a sha256" if digest else "no hash")
-        no_sha256.append(f"{where}: {name} ({reason})")
+    try:
+        address = addresses.read(written)
+    except ValueError as error:
+        wrong.append(f"{where}: {error}")
         return
-    subdir = directory_name(url)
-    packages.append(
-        Package("conda", *parts, subdir=subdir if subdir in normal_form.SUBDIRS else "", url=url, sha256=digest)
-    )
+    sha256, md5 = digest.removeprefix("sha256:"), ""
+    if normal_form.is_md5(digest):
+        sha256, md5 = "", digest
+    elif not normal_form.is_sha256(sha256):
+        no_hash.append(f"{where}: {name} ({'not a sha256' if digest else 'no hash'})")
+        return
+    subdir = directory_name(address.url)
+    subdir = subdir if subdir in normal_form.SUBDIRS else ""
+    packages.append(Package("conda", *parts, subdir, address.url, sha256, md5=md5, source=address.source))
 
 
 def _add_pip(
-    name: str, url: str, where: str, packages: list[Package], wrong: list[str], no_sha256: list[str]
+    name: str, line: str, where: str, packages: list[Package], wrong: list[str], no_hash: list[str]
 ) -> None:
-    url, fragment = urldefrag(url)
-    wheel = normal_form.split_wheel_name(file_name(url))
-    if wheel is None or not normal_form.is_url(url):
-        wrong.append(f"{where}: pip package {name} is no wheel with a URL; build a wheel of it and lock that")
+    written, fragment = urldefrag(line)
+    wheel = normal_form.split_wheel_name(file_name(written))
+    if wheel is None:
+        wrong.append(f"{where}: the pip package {name} is no wheel, and is not built here; build a wheel of it and lock that")
         return
-    digest = fragment.rpartition("=")[2] if fragment.startswith("sha256=") else ""
-    if not normal_form.is_sha256(digest):
-        no_sha256.append(f"{where}: pip package {name}")
+    try:
+        address = addresses.read(written)
+    except ValueError as error:
+        wrong.append(f"{where}: {error}")
         return
-    packages.append(Package("pip", normal_form.canonical(name), wheel[1], "", "", url, digest))
+    kind, _equals, digest = fragment.partition("=")
+    sha256 = digest if kind == "sha256" and normal_form.is_sha256(digest) else ""
+    md5 = digest if kind == "md5" and normal_form.is_md5(digest) else ""
+    if not sha256 and not md5:
+        no_hash.append(f"{where}: pip package {name}")
+        return
+    packages.append(
+        Package(
+            "pip", normal_form.canonical(name), wheel[1], "", "", address.url, sha256, md5=md5, source=address.source
+        )
+    )

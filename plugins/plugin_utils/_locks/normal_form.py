@@ -42,9 +42,13 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 @dataclasses.dataclass(frozen=True)
 class NormalForm:
-    """Packages by platform, each list in the order of installation: conda before pip, needed before needing."""
+    """Packages by platform, each list in the order of installation: conda before pip, needed before needing.
+
+    ``completing``: what to do about entries that name an md5 only.
+    """
 
     platforms: dict[str, tuple[Package, ...]]
+    completing: str = ""
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each platform's packages."""
@@ -56,15 +60,35 @@ class NormalForm:
 
     def to_json(self) -> str:
         """Return the text that ``from_json`` reads."""
-        return json.dumps({name: [to_data(p) for p in packages] for name, packages in self.platforms.items()})
+        platforms = {name: [to_data(p) for p in packages] for name, packages in self.platforms.items()}
+        return json.dumps([platforms, self.completing])
 
     @classmethod
     def from_json(cls, text: str) -> NormalForm:
         """Read what ``to_json`` wrote."""
-        return cls({name: tuple(map(from_data, packages)) for name, packages in json.loads(text).items()})
+        platforms, completing = json.loads(text)
+        return cls({name: tuple(map(from_data, packages)) for name, packages in platforms.items()}, completing)
 
 
-def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]]) -> NormalForm:
+def require_sha256(form: NormalForm, path: str) -> None:
+    """Raise one Problem that lists all packages of the lock at ``path`` that name an md5 only."""
+    found = [
+        f"{package.file_name}{'' if platform == ANY else ' for ' + platform} (md5 only)"
+        for platform, packages in form.platforms.items()
+        for package in packages
+        if package.md5
+    ]
+    if found:
+        raise Problem(
+            listing(
+                f"{path} has entries without a sha256",
+                found,
+                f"{form.completing} Or accept the weaker md5: require_sha256: false (the role's conda_env_require_sha256).",
+            )
+        )
+
+
+def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]], completing: str) -> NormalForm:
     """Check what holds for every format, and sort; raises Problem that names ``path``."""
     problems = []
     for platform, packages in platforms.items():
@@ -76,7 +100,7 @@ def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]]) -> NormalFor
                 problems.append(f"{package.name} is listed twice for {platform}{by}")
     if problems:
         raise Problem(listing(f"{path} contradicts itself", problems))
-    return NormalForm({platform: ordered(packages) for platform, packages in sorted(platforms.items())})
+    return NormalForm({platform: ordered(packages) for platform, packages in sorted(platforms.items())}, completing)
 
 
 def is_sha256(text: str | None) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import typing as t
 
@@ -23,7 +24,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import (
 )
 
 #: Part of the cache's file names: raise it when the readers or the normal form change.
-_READERS = 1
+_READERS = 2
 
 
 def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | None]) -> str:
@@ -52,31 +53,42 @@ def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | N
     )
 
 
-def read(path: str, cache: str | None = None) -> normal_form.NormalForm:
+def read(
+    path: str, categories: t.Collection[str] = (conda_lock.CATEGORY,), cache: str | None = None
+) -> normal_form.NormalForm:
     """Return the normal form of the lock at ``path``, of whatever format; raises Problem that names ``path``.
 
-    ``cache``: a folder of this run that only its user can read, and that all of Ansible's forks share. The first fork
-    that needs a lock parses it, by the sha256 of its content; the others wait for it and read the result, which takes
-    a tenth of the time. Without ``cache`` the lock is parsed.
+    ``categories``: of a conda-lock.yml. ``cache``: a folder of this run that only its user can read, that Ansible removes
+    when the run ends, and that all its forks share. The first fork that needs a lock parses it, by the sha256 of its
+    content; the others wait for it and read the result, which takes a tenth of the time. Without ``cache`` it is parsed.
     """
     content = _content(path)
     if cache is None:
-        return parse(content, path)
+        return parse(content, path, categories)
     os.makedirs(cache, mode=0o700, exist_ok=True)
-    name = f"{cache}/{hashlib.sha256(content).hexdigest()}-{_READERS}"
+    key = json.dumps([_READERS, sorted(set(categories)), hashlib.sha256(content).hexdigest()])
+    name = f"{cache}/{hashlib.sha256(key.encode()).hexdigest()}"
     with open(f"{name}.lock", "w", encoding="ascii") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError), open(f"{name}.json", encoding="utf-8") as file:
             return normal_form.NormalForm.from_json(file.read())
-        form = parse(content, path)
-        with open(f"{name}.part", "w", encoding="utf-8") as file:
+        form = parse(content, path, categories)
+        with open(f"{name}.part", "w", encoding="utf-8", opener=_private) as file:  # URLs may hold credentials
             file.write(form.to_json())
         os.rename(f"{name}.part", f"{name}.json")
         return form
 
 
-def parse(content: bytes, path: str) -> normal_form.NormalForm:
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def parse(
+    content: bytes, path: str, categories: t.Collection[str] = (conda_lock.CATEGORY,)
+) -> normal_form.NormalForm:
     """Tell the format by the content and return the normal form; raises Problem that names ``path``."""
+    if not categories:
+        raise Problem(f"{path}: no categories are asked for; leave the option out for {conda_lock.CATEGORY}.")
     if not content.strip():
         raise Problem(f"{path} is empty: it is no lock.")
     try:
@@ -88,10 +100,12 @@ def parse(content: bytes, path: str) -> normal_form.NormalForm:
     if text.lstrip()[:1] == "<":
         raise Problem(f"{path} is an HTML or XML page, no lock: a download may have failed.")
     if explicit.is_explicit(text):
+        if set(categories) != {conda_lock.CATEGORY}:
+            raise Problem(f"{path} is an {explicit.MARKER} list, which has no categories: leave categories out.")
         return explicit.parse(text, path)
     data = strict_yaml.load(text, path)
     if conda_lock.is_conda_lock(data):
-        return conda_lock.parse(data, path)
+        return conda_lock.parse(data, path, categories)
     if isinstance(data, dict) and "dependencies" in data:
         raise Problem(
             f"{path} is an environment file: it says what is wanted, not which archives. Lock it first "

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import archives
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
@@ -28,7 +30,7 @@ def archive(tmp_path, name, content=None, wanted=None):
 
 
 def fetch(cache, *wanted):
-    return archives.fetch_missing(str(cache), wanted, timeout=5, retries=0, progress=Progress())
+    return archives.fetch_missing(str(cache), wanted, Network(timeout=5, retries=0), Progress())
 
 
 def test_what_is_missing_is_fetched_once(tmp_path, cache):
@@ -64,3 +66,18 @@ def test_archives_that_were_altered_in_the_cache_are_thrown_away(tmp_path, cache
     assert archives.missing(str(cache), [one, two]) == [one]
     fetch(cache, one)
     assert archives.verify(str(cache), [one, two]) == []
+
+
+def test_an_archive_with_an_md5_only_is_kept_under_its_sha256(tmp_path, cache):
+    full = archive(tmp_path, "one")
+    one = dataclasses.replace(full, sha256="", md5=hashlib.md5(b"one", usedforsecurity=False).hexdigest())
+    assert archives.resolve(str(cache), one) == one
+    assert fetch(cache, one) == [one]
+    assert archives.resolve(str(cache), one).sha256 == full.sha256
+    assert fetch(cache, one, full) == []
+    assert sorted(path.name for path in cache.iterdir()) == sorted([full.sha256, f"md5-{one.md5}"])
+    (cache / full.sha256 / "one.conda").unlink()
+    assert fetch(cache, one) == [one]
+    with pytest.raises(Problem, match="has md5"):
+        fetch(cache, dataclasses.replace(one, md5="0" * 32))
+    assert len(list(cache.iterdir())) == 2

@@ -14,7 +14,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import download
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import download, urls
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Credential, Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 CONTENT = b"#!/bin/sh\necho an installer\n" * 1000
@@ -40,6 +41,9 @@ class Server(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: t.Any) -> None:
         """Stay silent."""
+
+    def do_CONNECT(self) -> None:
+        self.send_error(407)
 
     def do_GET(self) -> None:
         server = t.cast(Server, self.server)
@@ -111,7 +115,7 @@ def test_a_file_url_is_verified_too(tmp_path: pathlib.Path) -> None:
     ("path", "requests", "words"),
     [
         ("/404/x", 1, "404"),
-        ("/401/x", 1, "401"),
+        ("/401/x", 1, "401.*it wants credentials"),
         ("/500/x", 3, r"500.*tried 3 times"),
         ("/429/x", 3, "429"),
         ("/truncated/x", 3, "ended after [0-9]+ of %d bytes" % len(CONTENT)),
@@ -125,7 +129,7 @@ def test_a_bad_server_gives_one_clear_error_and_no_file(
     target = tmp_path / "file"
     target.write_bytes(b"as before")
     with pytest.raises(Problem, match=words) as caught:
-        download.fetch(server.url + path, str(target), SHA256, timeout=0.2, retries=2)
+        download.fetch(server.url + path, str(target), SHA256, Network(timeout=0.2, retries=2))
     assert server.url + path in str(caught.value)
     assert len(server.seen) == requests
     assert target.read_bytes() == b"as before"
@@ -137,7 +141,7 @@ def test_a_closed_port_is_named(tmp_path: pathlib.Path) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     with pytest.raises(Problem, match="Connection refused"):
-        download.fetch("http://127.0.0.1:%d/x" % port, str(tmp_path / "file"), SHA256, retries=0)
+        download.fetch("http://127.0.0.1:%d/x" % port, str(tmp_path / "file"), SHA256, Network(retries=0))
 
 
 def test_a_size_that_differs_is_refused(server: Server, tmp_path: pathlib.Path) -> None:
@@ -155,7 +159,7 @@ def test_a_password_is_sent_as_basic_authentication_and_never_shown(server: Serv
     assert server.seen[0][1]["Authorization"] == "Basic " + base64.b64encode(b"ann:s@cret").decode()
     for secret in ("s%40cret", "s@cret", "TOKEN", "SIGNATURE"):
         assert secret not in str(caught.value)
-    assert download.secrets(url) == {"s%40cret", "s@cret", "TOKEN"}
+    assert urls.hidden(url) == {"s%40cret", "s@cret", "TOKEN", "sig=SIGNATURE"}
 
 
 def test_credentials_do_not_follow_a_redirect(server: Server, tmp_path: pathlib.Path) -> None:
@@ -169,7 +173,62 @@ def test_credentials_do_not_follow_a_redirect(server: Server, tmp_path: pathlib.
 def test_a_redirect_never_drops_encryption() -> None:
     request = download.urllib.request.Request("https://conda.example/x")
     with pytest.raises(Problem, match="not encrypted"):
-        download._KeepsEncryption().redirect_request(request, None, 302, "Found", {}, "http://conda.example/x")
+        download._Redirects(Network()).redirect_request(request, None, 302, "Found", {}, "http://conda.example/x")
+
+
+def test_after_a_redirect_each_server_is_told_its_own_only() -> None:
+    network = Network(credentials={"one.example": Credential("ann", "first"), "two.example": Credential(token="second")})
+    request = download._request("https://one.example/x", network, {})
+    request.add_header("Proxy-authorization", "Basic third")
+    for url, wanted in (("https://two.example/x", "Bearer second"), ("https://three.example/x", None)):
+        following = download._Redirects(network).redirect_request(request, None, 302, "Found", {}, url)
+        assert following.get_header("Authorization") == wanted
+        assert not following.has_header("Proxy-authorization")
+
+
+def test_a_proxy_is_asked_and_told_its_password(server: Server, tmp_path: pathlib.Path) -> None:
+    network = Network(proxy=server.url.replace("://", "://ann:pass@"))
+    download.fetch("http://nowhere.invalid/good", str(tmp_path / "file"), SHA256, network)
+    path, headers = server.seen[0]
+    assert path == "http://nowhere.invalid/good"
+    assert {name.title(): value for name, value in headers.items()}["Proxy-Authorization"] == "Basic " + base64.b64encode(b"ann:pass").decode()
+
+
+def test_a_proxy_that_refuses_a_tunnel_is_one_clear_error(server: Server, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(Problem, match="the proxy answers 407: the proxy wants credentials") as caught:
+        download.fetch(
+            "https://nowhere.invalid/x", str(tmp_path / "file"), SHA256,
+            Network(proxy=server.url.replace("://", "://ann:sesame@"), retries=0),
+        )  # fmt: skip
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_mirror_is_asked_instead_and_not_told_the_password(server: Server, tmp_path: pathlib.Path) -> None:
+    network = Network(mirrors=(("https://nowhere.invalid/conda", server.url + "/good"),))
+    download.fetch("https://me:pass@nowhere.invalid/conda/x", str(tmp_path / "file"), SHA256, network)
+    assert server.seen[0][0] == "/good/x"
+    assert "Authorization" not in server.seen[0][1]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "there is no such file"), (b"no certificate", "it holds no certificates")]
+)
+def test_a_bundle_that_is_none(server: Server, tmp_path: pathlib.Path, content: bytes | None, words: str) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content:
+        bundle.write_bytes(content)
+    with pytest.raises(Problem, match=f"ca_bundle: {bundle} cannot be used on this host: {words}"):
+        download.fetch(server.url + "/good", str(tmp_path / "file"), SHA256, Network(ca_bundle=str(bundle)))
+
+
+def test_an_md5_counts_only_without_a_sha256(server: Server, tmp_path: pathlib.Path) -> None:
+    md5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    assert download.fetch(server.url + "/good", str(tmp_path / "file"), "", md5=md5) == SHA256
+    with pytest.raises(Problem, match=f"has md5 {md5}, but {'0' * 32} is wanted"):
+        download.fetch(server.url + "/good", str(tmp_path / "other"), "", md5="0" * 32)
+    with pytest.raises(Problem, match="has sha256"):
+        download.fetch(server.url + "/good", str(tmp_path / "other"), OTHER_SHA256, md5=md5)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize(

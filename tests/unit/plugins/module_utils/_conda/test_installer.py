@@ -16,6 +16,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import bases, condarc, installer
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 GOOD = """\
@@ -69,7 +70,7 @@ def converge(asked: bases.Wanted, timeout: float = 20) -> bool:
     """Observe, plan, apply; say whether there was anything to do."""
     plan = bases.make_plan(asked, bases.observe(asked))
     if plan:
-        installer.apply(plan, asked, None, installer.Patience(timeout))
+        installer.apply(plan, asked, None, Network(), timeout)
     return bool(plan)
 
 

@@ -12,7 +12,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import pl
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import Drift
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.generations import Environment
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.holds import Hold
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, digest_of
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, changes, digest_of, from_data, to_data
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.seal import Seal
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.smoke import SmokeTest
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.steps import ORDER, Wanted
@@ -264,7 +264,16 @@ def test_only_what_decides_is_compared_with_its_seal():
 
 
 def test_another_mirror_is_no_change_of_packages_and_credentials_are_no_part_of_the_lock():
-    token = dataclasses.replace(SIX1, url="https://me:pw@h/t/token/c/noarch/six-1.0-0.conda")
+    token = dataclasses.replace(SIX1, source="https://me:pw@h/t/token/c/noarch/six-1.0-0.conda")
     assert digest_of([token]) == digest_of([SIX1])
     assert digest_of([SIX1, WHEEL]) == digest_of([WHEEL, dataclasses.replace(SIX1, depends=("python",))])
     assert digest_of([SIX1]) != digest_of([SIX2])
+
+
+def test_the_id_of_a_lock_with_md5_comes_from_the_lock_alone():
+    locked = dataclasses.replace(SIX1, sha256="", md5="4" * 32)
+    sealed = dataclasses.replace(SIX1, md5="4" * 32)
+    assert digest_of([locked]) == digest_of([sealed]) != digest_of([SIX1])
+    assert changes([sealed], [locked]) == changes([sealed], [SIX1]) == []
+    assert len(changes([sealed], [dataclasses.replace(locked, md5="5" * 32)])) == 1
+    assert from_data(to_data(sealed)) == sealed

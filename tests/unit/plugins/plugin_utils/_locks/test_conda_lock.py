@@ -36,8 +36,8 @@ def wheel(name="six", url=None, **changes):
     return entry(name, manager="pip", url=url, hash=f"{{sha256: {B}}}", **changes)
 
 
-def parse(*entries, head="version: 1\nmetadata: {}\n"):
-    return reading.parse((head + "package:\n" + "".join(entries)).encode(), "conda-lock.yml").platforms
+def parse(*entries, head="version: 1\nmetadata: {}\n", categories=("main",)):
+    return reading.parse((head + "package:\n" + "".join(entries)).encode(), "conda-lock.yml", categories).platforms
 
 
 def test_conda_and_pip():
@@ -81,6 +81,57 @@ def test_categories():
     assert [p.name for p in packages] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("categories", "names"),
+    [
+        (["main"], ["a"]),
+        (["dev"], ["a", "pytest"]),
+        (["main", "dev"], ["a", "pytest"]),
+        (["dev", "main", "dev"], ["a", "pytest"]),
+        (["gpu", "main"], ["a"]),
+    ],
+)
+def test_a_package_of_several_categories_is_installed_once(categories, names):
+    platforms = parse(
+        *(entry("a", category=name) for name in ("main", "dev")), entry("pytest", category="dev"),
+        entry("cudnn", category="gpu", platform="linux-aarch64"), categories=categories,
+    )  # fmt: skip
+    assert [p.name for p in platforms["linux-64"]] == names
+
+
+@pytest.mark.parametrize(
+    ("categories", "says"),
+    [
+        (["main", "test"], "has no category test; there are dev, main"),
+        (["a", "b"], "has no category a and no b; there are dev, main"),
+        ([], "no categories are asked for"),
+    ],
+)
+def test_categories_that_are_not_there(categories, says):
+    with pytest.raises(Problem, match=says):
+        parse(entry("a"), entry("b", category="dev"), categories=categories)
+
+
+def test_one_package_in_two_versions_cannot_be_installed_twice():
+    entries = entry("a"), entry("a", category="dev", hash=f"{{sha256: {B}}}")
+    parse(*entries)
+    with pytest.raises(Problem, match="a is listed twice for linux-64"):
+        parse(*entries, categories=["main", "dev"])
+
+
+def test_an_md5_counts_where_there_is_no_sha256():
+    (packages,) = parse(entry("a", hash=f"{{md5: {'1' * 32}}}"), entry("b"), wheel("c", category="main")).values()
+    assert [(p.name, p.md5, p.sha256) for p in packages] == [("a", "1" * 32, ""), ("b", "", A), ("c", "", B)]
+
+
+def test_variables_are_the_controllers_and_no_secret_is_public(monkeypatch):
+    monkeypatch.setenv("LOCK_USER", "ann")
+    monkeypatch.setenv("LOCK_PASSWORD", "p@ss/w:rd")
+    (packages,) = parse(entry("a", url="https://$LOCK_USER:${LOCK_PASSWORD}@h/c/noarch/a-1.0-0.conda")).values()
+    assert packages[0].url == "https://h/c/noarch/a-1.0-0.conda"
+    assert packages[0].source == "https://ann:p%40ss%2Fw:rd@h/c/noarch/a-1.0-0.conda"
+
+
 def test_digits_stay_as_they_are_written():
     digits = "0" + "1234567890" * 6 + "123"
     (packages,) = parse(
@@ -102,10 +153,10 @@ def test_the_same_packages_have_the_same_digest_in_both_formats():
 @pytest.mark.parametrize(
     ("entries", "says"),
     [
-        ([entry(hash="{md5: abc}")], "six (linux-64): six-1.0-0.conda (md5 only)"),
-        ([entry(hash=None)], "(no valid sha256)"),
-        ([entry(hash="{sha256: abc}")], "(no valid sha256)"),
-        ([entry(hash="[1, 2]")], "(no valid sha256)"),
+        ([entry(hash="{md5: abc}")], "six (linux-64): six-1.0-0.conda (no valid hash)"),
+        ([entry(hash=None)], "(no valid hash)"),
+        ([entry(hash="{sha256: abc}")], "(no valid hash)"),
+        ([entry(hash="[1, 2]")], "(no valid hash)"),
         ([entry(url=None)], "lacks url"),
         ([entry(url="''")], "lacks url"),
         ([entry(platform=None, version=None)], "lacks version, platform"),
@@ -121,7 +172,7 @@ def test_the_same_packages_have_the_same_digest_in_both_formats():
         ([wheel(url="file:///src/six")], "an editable or local checkout (path)"),
         ([wheel(), entry()], "six is listed twice for linux-64 (by "),
         ([entry(), entry(hash=f"{{sha256: {B}}}")], "six is listed twice for linux-64"),
-        ([entry(category="dev")], "names no packages of the category main"),
+        ([entry(category="dev")], "has no category main; there are dev"),
     ],
 )
 def test_what_is_refused(entries, says):

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import explicit
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import explicit, normal_form
 
 A = "a" * 64
 B = "b" * 64
@@ -51,15 +53,6 @@ def test_platforms(text, platforms):
     assert list(parse(text)) == platforms
 
 
-def test_home_and_variables_are_expanded(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/me")
-    monkeypatch.setenv("TOKEN", "secret")
-    (packages,) = parse(
-        f"@EXPLICIT\n~/six-1.0-0.conda#{A}\nhttps://h/t/$TOKEN/c/noarch/b-1-0.conda#{B}\n"
-    ).values()
-    assert [p.url for p in packages] == ["file:///home/me/six-1.0-0.conda", "https://h/t/secret/c/noarch/b-1-0.conda"]
-
-
 def test_pip_packages_in_comments():
     (packages,) = parse(
         f"@EXPLICIT\n{URL}#{A}\n# pip My.Pkg @ https://w.example/my_pkg-1.0-py3-none-any.whl#sha256={B}\n"
@@ -71,14 +64,14 @@ def test_pip_packages_in_comments():
     ("text", "says"),
     [
         (f"@EXPLICIT\n{URL}", "line 2: numpy-1.26.4-py311h0_0.conda (no hash)"),
-        (f"@EXPLICIT\n{URL}#{'a' * 32}", "(md5 only)"),
+        (f"@EXPLICIT\n{URL}#sha256:{'a' * 32}", "(not a sha256)"),
+        (f"@EXPLICIT\n{URL}#md5:{'a' * 32}", "(not a sha256)"),
+        (f"@EXPLICIT\nhttps://h/$LOCK_UNSET/noarch/six-1.0-0.conda#{A}", "variable LOCK_UNSET is not set on the controller"),
         (f"@EXPLICIT\n{URL}#{'A' * 64}", "(not a sha256)"),
         (f"@EXPLICIT\n{URL}#{A[:-1]}", "(not a sha256)"),
-        (f"@EXPLICIT\nsix-1.0-0.conda#{A}", "relative path"),
-        (f"@EXPLICIT\nnoarch/six-1.0-0.conda#{A}", "relative path"),
-        (f"@EXPLICIT\nftp://h/noarch/six-1.0-0.conda#{A}", "no URL"),
+        (f"@EXPLICIT\nftp://h/noarch/six-1.0-0.conda#{A}", "ftp://h/noarch/six-1.0-0.conda is no address to fetch from"),
         (f"@EXPLICIT\nhttps://h/noarch/six.zip#{A}", "no URL"),
-        (f"@EXPLICIT\nhttps:///noarch/six-1.0-0.conda#{A}", "no URL"),
+        (f"@EXPLICIT\nhttps:///noarch/six-1.0-0.conda#{A}", "no address to fetch from"),
         ("@EXPLICIT\nnumpy=1.26\n", "no URL"),
         ("@EXPLICIT\n# nothing\n", "names no packages"),
         (f"@EXPLICIT\n{URL}#{A}\n{URL.replace('linux-64', 'osx-64')}#{A}", "mixes the platforms linux-64 and osx-64"),
@@ -107,3 +100,43 @@ def test_errors_hide_tokens():
     with pytest.raises(Problem) as caught:
         parse(f"@EXPLICIT\nftp://me:pw@h/t/tok-123/c/noarch/six-1.0-0.conda#{A}")
     assert "pw" not in str(caught.value) and "tok-123" not in str(caught.value)
+
+
+def test_an_md5_is_read_and_then_refused_with_the_command_that_completes_it():
+    form = explicit.parse(f"@EXPLICIT\n{URL}#{'1' * 32}\n{NOARCH}#{A}\n# pip x @ https://h/x-1-py3-none-any.whl#md5={'2' * 32}", "l")
+    assert [(p.name, p.md5, p.sha256) for p in form.platforms["linux-64"]] == [
+        ("numpy", "1" * 32, ""), ("six", "", A), ("x", "2" * 32, ""),
+    ]  # fmt: skip
+    with pytest.raises(Problem) as caught:
+        normal_form.require_sha256(form, "lock.txt")
+    text = str(caught.value)
+    assert text.startswith("lock.txt has entries without a sha256:\n- numpy-1.26.4-py311h0_0.conda for linux-64 (md5 only)\n- x-1")
+    assert "conda list --name with-hashes --explicit --sha256" in text and "require_sha256: false" in text
+    normal_form.require_sha256(explicit.parse(f"@EXPLICIT\n{URL}#{A}", "l"), "lock.txt")
+
+
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}[a-z0-9]", fullmatch=True)
+VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}", fullmatch=True)
+
+
+@given(
+    st.dictionaries(NAMES.map(normal_form.canonical), st.tuples(VERSIONS, st.binary(min_size=32, max_size=32)), min_size=1),
+    st.sampled_from(["", "sha256:"]),
+    st.lists(st.sampled_from(["", "   ", "# comment", "  # indented", "@EXPLICIT"]), max_size=5),
+)
+def test_what_is_written_is_read(packages, prefix, noise):
+    lines = [
+        f"https://u:p@h/t/tok/c/noarch/{name}-{version}-0.conda#{prefix}{digest.hex()}"
+        for name, (version, digest) in packages.items()
+    ]
+    (found,) = parse("\n".join(["@EXPLICIT", *noise, *lines, *noise])).values()
+    assert {p.name: (p.version, bytes.fromhex(p.sha256)) for p in found} == packages
+    assert all(p.url == f"https://h/c/noarch/{p.file_name}" and "u:p@" in p.source for p in found)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused_by_one_clear_error(text):
+    try:
+        parse("@EXPLICIT\n" + text)
+    except Problem as problem:
+        assert str(problem).startswith("lock.txt")

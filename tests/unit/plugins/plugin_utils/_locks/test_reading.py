@@ -94,14 +94,14 @@ def test_forks_parse_a_lock_once(tmp_path, monkeypatch):
     log = tmp_path / "parsed"
     parse = reading.parse
 
-    def counted(content, name):
+    def counted(content, name, categories):
         with open(log, "a", encoding="ascii") as file:
             file.write("x")
-        return parse(content, name)
+        return parse(content, name, categories)
 
     monkeypatch.setattr(reading, "parse", counted)
     context = multiprocessing.get_context("fork")
-    arguments = (str(path), str(tmp_path / "cache"))
+    arguments = (str(path), ("main",), str(tmp_path / "cache"))
     forks = [context.Process(target=reading.read, args=arguments) for number in range(5)]
     for fork in forks:
         fork.start()
@@ -110,5 +110,12 @@ def test_forks_parse_a_lock_once(tmp_path, monkeypatch):
     assert [fork.exitcode for fork in forks] == [0] * 5
     assert log.read_text() == "x"
     assert reading.read(*arguments) == parse(LOCK, "x")
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "cache").glob("*.json")} == {0o600}
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
     path.write_bytes(LOCK + LOCK.replace(b"six", b"seven"))
     assert len(reading.read(*arguments).platforms["any"]) == 2
+
+
+def test_an_explicit_list_has_no_categories():
+    with pytest.raises(Problem, match="is an @EXPLICIT list, which has no categories"):
+        reading.parse(LOCK, "lock.txt", ["dev"])
