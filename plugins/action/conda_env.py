@@ -73,7 +73,7 @@ class ActionModule(ActionBase):
                 result.update(failed=True, msg=str(problem))
                 return result
             answer = self._call_again(arguments, task_vars)
-        if "_job" in answer:
+        while "_job" in answer:
             answer = self._follow(answer["_job"], arguments, task_vars)
         result.update(answer)
         return result
@@ -90,7 +90,7 @@ class ActionModule(ActionBase):
     def _follow(
         self, directory: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]
     ) -> dict[str, t.Any]:
-        """Tell how far the job is until it has ended, and return its result."""
+        """Tell how far the job is until it seems to have ended, and return what the module then says of it."""
         telling = _progress.Telling(
             task_vars.get("inventory_hostname", ""), _progress.interval_for(len(task_vars.get("ansible_play_batch", ())))
         )
@@ -105,9 +105,7 @@ class ActionModule(ActionBase):
                 self._display.display(line, stderr=True)
 
         if _job.follow(look, tell):
-            answer = self._call_again(arguments, task_vars)
-            if "_job" not in answer:
-                return answer
+            return self._call_again(arguments, task_vars)
         return {
             "failed": True,
             "msg": "The work on this host was lost, maybe the host was restarted. Environments stay as they were until all is "

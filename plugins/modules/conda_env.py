@@ -481,6 +481,7 @@ plan:
   elements: str
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -529,8 +530,11 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
     locks: dict[str, t.Any] = params["_locks"] or {}
     packages: dict[str, t.Any] = {}
     if params["_packages"]:
-        with open(params["_packages"], encoding="utf-8") as file:
-            packages = json.load(file)
+        try:
+            with open(params["_packages"], encoding="utf-8") as file:
+                packages = json.load(file)
+        except FileNotFoundError:
+            raise Problem("What the controller sent is gone from this host: run again.") from None
     result = []
     refusals = []
     seen = set()
@@ -817,6 +821,10 @@ def main() -> None:
         result = result_of(decisions, store, platform, preflight)
         conclude(module, planned, lambda agreed: apply(agreed, progress), level=module.params["level"], **result)
 
+    if module.params["_packages"]:
+        # It may hold credentials, and a controller that dies would leave it.
+        with contextlib.suppress(OSError):
+            os.unlink(module.params["_packages"])
     if planned and module.params["_job"]:
         work_in_background(module, finish, store)
     finish(Progress())

@@ -10,7 +10,7 @@ import shlex
 import time
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
 
 #: Seconds that a host may be out of reach while its job goes on.
 PATIENCE = 600.0
@@ -20,17 +20,20 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 2.0
 _GROWTH = 1.3
 
+#: Begins the answer; before it lies what a terminal, sudo's question for a password, or a profile has written.
+_MARK = "lockstep-job:"
+
 _Answer = t.TypeVar("_Answer")
 
 
 def command(directory: str) -> str:
     """Return the shell command that looks at the job in ``directory``; it reads a few files and starts nothing."""
     return (
-        f"cd {shlex.quote(directory)} 2>/dev/null || {{ echo gone; exit 0; }}; "
-        "if test -e result; then echo ended; exit 0; fi; "
+        f"cd {shlex.quote(directory)} 2>/dev/null || {{ echo {_MARK} gone; exit 0; }}; "
+        f"if test -e result; then echo {_MARK} ended; exit 0; fi; "
         "for p in $(cat pid); do if grep -qs '^[0-9]* (lockstep-[a-z]*) [^ZX]' /proc/$p/stat; "
-        "then echo running; cat progress 2>/dev/null; exit 0; fi; done; "
-        "echo ended"
+        f"then echo {_MARK} running; cat progress 2>/dev/null; exit 0; fi; done; "
+        f"echo {_MARK} ended"
     )
 
 
@@ -52,6 +55,8 @@ def patiently(
     while True:
         try:
             return call()
+        except AnsibleAuthenticationFailure:
+            raise  # a wrong password again and again locks the account
         except AnsibleConnectionFailure:
             if clock() >= deadline:
                 raise
@@ -70,18 +75,25 @@ def follow(
 ) -> bool:
     """Look at a job until it has ended; return False if the host knows nothing of it any more.
 
-    ``look``: returns what ``command`` wrote. ``tell``: is given each state of progress.
+    ``look``: returns what ``command`` wrote. ``tell``: is given each state of progress. An answer that cannot be read
+    counts as an end: the module has to be asked.
     """
     pause = FIRST_PAUSE
     while True:
-        lines = look().split("\n")  # of a terminal perhaps, where they end in \r as well
-        if lines[0].strip() != "running":
-            return lines[0].strip() == "ended"
-        try:
-            state = json.loads(lines[1])
-        except (IndexError, ValueError):
-            state = None  # it has just begun
+        word, state = _read(look())
+        if word != "running":
+            return word != "gone"
         if isinstance(state, dict):
             tell(state)
         sleep(pause)
         pause = min(pause * _GROWTH, LONGEST_PAUSE)
+
+
+def _read(answer: str) -> tuple[str, t.Any]:
+    """Return the word that tells what the job does, and its state, None if it has just begun."""
+    _before, _mark, said = answer.partition(_MARK)
+    word, *rest = said.split("\n") if said else [""]
+    try:
+        return word.strip(), json.loads(rest[0])  # lines of a terminal end in \r as well, which is white space
+    except (IndexError, ValueError):
+        return word.strip(), None

@@ -13,9 +13,11 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
+import threading
 import typing as t
 
 import yaml
@@ -131,7 +133,18 @@ class Run:
 
     def wait(self, seconds: float = 180) -> None:
         """Wait for the end and keep the output."""
-        self.output = self.process.communicate(timeout=seconds)[0]
+        with self._at_most(seconds):
+            self.output += self._stream.read()
+            self.process.wait()
+
+    def until(self, pattern: str, seconds: float = 90) -> str:
+        """Read the output up to a line in which ``pattern`` is found, and return that line."""
+        with self._at_most(seconds):
+            for line in iter(self._stream.readline, ""):
+                self.output += line
+                if re.search(pattern, line):
+                    return line
+        raise AssertionError(f"it ended without a line like {pattern!r}:\n{self.output}")
 
     @property
     def failed(self) -> bool:
@@ -155,7 +168,26 @@ class Run:
         """Kill every process of the run; what it has started on the host goes on there."""
         self._signal(signal.SIGSTOP)
         self._signal(signal.SIGKILL)
-        self.output = self.process.communicate()[0]
+        self.output += self._stream.read()
+        self.process.wait()
+
+    @property
+    def _stream(self) -> t.TextIO:
+        assert self.process.stdout is not None
+        return t.cast(t.TextIO, self.process.stdout)
+
+    @contextlib.contextmanager
+    def _at_most(self, seconds: float) -> t.Iterator[None]:
+        """Kill the run if this lasts longer, and say so."""
+        timer = threading.Timer(seconds, self._signal, [signal.SIGKILL])
+        timer.start()
+        try:
+            yield
+            late = not timer.is_alive()
+        finally:
+            timer.cancel()
+        if late:
+            raise AssertionError(f"it was not done within {seconds:.0f} s:\n{self.output}")
 
     def _signal(self, number: int) -> None:
         """Send a signal to the run and all its descendants: Ansible's workers have sessions of their own."""

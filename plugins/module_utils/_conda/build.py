@@ -257,6 +257,7 @@ def _build_in(
     known.update(compiled)
     rows = seal.make_tree(prefix, found, known)
     if step.wanted.smoke:
+        progress.begin("try", step.name)
         smoke.run(step.name, step.generation, prefix, step.wanted.smoke, store.temporary)
     sealed = seal.Seal(
         generation=step.generation,

@@ -9,6 +9,7 @@
 /fault/corrupt/PATH    the right length, with some bytes of the file changed
 /fault/downgrade/PATH  redirects to http
 /fault/slow/PATH       the file, at 8 MiB/s
+/fault/crawl/PATH      the file, at 256 KiB/s until the mood changes
 /fault/mood/PATH       whichever of these the mood names for PATH; otherwise the file
 
 POST /mood takes the mood, lines "KIND PART-OF-PATH"; GET /asked answers with the PATHs of /fault/mood/ since then.
@@ -41,7 +42,7 @@ def corrupt(content: bytes) -> bytes:
     return bytes(changed)
 
 
-KINDS = ("whole", "slow", "truncated", "stall", "reset", "corrupt", "downgrade")
+KINDS = ("whole", "slow", "crawl", "truncated", "stall", "reset", "corrupt", "downgrade")
 
 
 moods: list[str] = []
@@ -94,7 +95,9 @@ class Faults(http.server.BaseHTTPRequestHandler):
 
     def send_body(self, kind: str, content: bytes) -> None:
         """Send what this kind of fault lets through."""
-        if kind in ("whole", "slow"):
+        if kind == "crawl":
+            self.crawl(content)
+        elif kind in ("whole", "slow"):
             for start in range(0, len(content), PIECE):
                 self.wfile.write(content[start : start + PIECE])
                 time.sleep(0.03 if kind == "slow" else 0)
@@ -110,6 +113,16 @@ class Faults(http.server.BaseHTTPRequestHandler):
             time.sleep(0.2)  # what was sent gets there
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
+
+    def crawl(self, content: bytes) -> None:
+        """Send the content slowly, and what is left at once as soon as the mood has changed."""
+        begun = list(moods)
+        place = 0
+        while place < len(content) and moods == begun:
+            self.wfile.write(content[place : place + PIECE // 4])
+            place += PIECE // 4
+            time.sleep(0.25)
+        self.wfile.write(content[place:])
 
     do_HEAD = do_GET
 

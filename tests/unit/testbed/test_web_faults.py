@@ -57,6 +57,20 @@ def test_moods_change_what_the_same_address_answers(ask):
         ask(path)
 
 
+def test_what_crawls_runs_when_the_mood_changes(ask, faults, monkeypatch):
+    monkeypatch.setattr(faults, "PIECE", 4)
+    ask("mood", b"crawl a.conda")
+    got = []
+    reader = threading.Thread(target=lambda: got.append(ask("fault/mood/channel/a.conda")))
+    reader.start()
+    while ask("asked") != b"channel/a.conda":
+        pass
+    assert got == []
+    ask("mood", b"")
+    reader.join(30)  # 700 pieces would take three minutes
+    assert got == [b"content" * 100]
+
+
 @pytest.mark.parametrize("kind", ["truncated", "reset"])
 def test_bodies_that_break_off(ask, kind):
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils import _job
 
@@ -29,12 +29,12 @@ def worker():
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"pid": "WORKER\n", "progress": '{"phase": "link"}'}, 'running\n{"phase": "link"}'),
-        ({"pid": "4194999 WORKER\n"}, "running\n"),
-        ({"pid": "WORKER\n", "result": "{}"}, "ended\n"),
-        ({"pid": "4194999\n", "progress": "{}"}, "ended\n"),
-        ({"pid": f"{os.getpid()}\n", "progress": "{}"}, "ended\n"),
-        (None, "gone\n"),
+        ({"pid": "WORKER\n", "progress": '{"phase": "link"}'}, 'lockstep-job: running\n{"phase": "link"}'),
+        ({"pid": "4194999 WORKER\n"}, "lockstep-job: running\n"),
+        ({"pid": "WORKER\n", "result": "{}"}, "lockstep-job: ended\n"),
+        ({"pid": "4194999\n", "progress": "{}"}, "lockstep-job: ended\n"),
+        ({"pid": f"{os.getpid()}\n", "progress": "{}"}, "lockstep-job: ended\n"),
+        (None, "lockstep-job: gone\n"),
     ],
 )
 def test_command(tmp_path, files, said, worker):
@@ -47,9 +47,24 @@ def test_command(tmp_path, files, said, worker):
     assert (answer.stdout, answer.stderr) == (said, "")
 
 
-@pytest.mark.parametrize(("last", "known"), [("ended\n", True), ("gone\r\n", False), ("", False)])
+@pytest.mark.parametrize(
+    ("last", "known"),
+    [
+        ("lockstep-job: ended\n", True),
+        ("\r\nlockstep-job: gone\r\n", False),
+        ("", True),  # not to be read: the module is asked
+    ],
+)
 def test_follow(last, known):
-    looks = iter(["running\n", 'running\r\n{"phase": "fetch"}\r\n', "running\nnonsense", 'running\n{"phase": "link"}', last])
+    looks = iter(
+        [
+            "lockstep-job: running\n",
+            '\r\nlockstep-job: running\r\n{"phase": "fetch"}\r\n',  # sudo has asked for a password
+            "lockstep-job: running\nnonsense",
+            'lockstep-job: running\n{"phase": "link"}',
+            last,
+        ]
+    )
     told, pauses = [], []
     assert _job.follow(lambda: next(looks), told.append, pauses.append) is known
     assert told == [{"phase": "fetch"}, {"phase": "link"}]
@@ -57,7 +72,7 @@ def test_follow(last, known):
 
 
 def test_pauses_have_an_end():
-    looks = iter(["running\n" + json.dumps({})] * 30 + ["ended"])
+    looks = iter(["lockstep-job: running\n" + json.dumps({})] * 30 + ["lockstep-job: ended"])
     pauses = []
     assert _job.follow(lambda: next(looks), lambda state: None, pauses.append)
     assert max(pauses) == _job.LONGEST_PAUSE
@@ -95,6 +110,18 @@ def test_patience(failures, lost):
     host = Host(failures)
     assert host.ask() == "answer"
     assert (host.recovered, host.lost) == (failures, lost)
+
+
+def test_wrong_passwords_are_not_repeated():
+    calls = []
+
+    def call():
+        calls.append(1)
+        raise AnsibleAuthenticationFailure("wrong")
+
+    with pytest.raises(AnsibleAuthenticationFailure):
+        _job.patiently(call, lambda: None, lambda: None, sleep=lambda seconds: None)
+    assert len(calls) == 1
 
 
 def test_patience_ends():
