@@ -9,7 +9,7 @@
 /fault/corrupt/PATH    the right length, with some bytes of the file changed
 /fault/downgrade/PATH  redirects to http
 /fault/slow/PATH       the file, at 8 MiB/s
-/fault/crawl/PATH      the file, at 256 KiB/s until the mood changes
+/fault/crawl/PATH      the file, at 128 KiB/s until the mood changes
 /fault/mood/PATH       whichever of these the mood names for PATH; otherwise the file
 
 POST /mood takes the mood, lines "KIND PART-OF-PATH"; GET /asked answers with the PATHs of /fault/mood/ since then.
@@ -121,7 +121,7 @@ class Faults(http.server.BaseHTTPRequestHandler):
         while place < len(content) and moods == begun:
             self.wfile.write(content[place : place + PIECE // 4])
             place += PIECE // 4
-            time.sleep(0.25)
+            time.sleep(0.5)
         self.wfile.write(content[place:])
 
     do_HEAD = do_GET

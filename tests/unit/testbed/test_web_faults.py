@@ -67,7 +67,7 @@ def test_what_crawls_runs_when_the_mood_changes(ask, faults, monkeypatch):
         pass
     assert got == []
     ask("mood", b"")
-    reader.join(30)  # 700 pieces would take three minutes
+    reader.join(30)  # 700 pieces would take six minutes
     assert got == [b"content" * 100]
 
 
