@@ -182,7 +182,10 @@ options:
     type: int
     default: 14
   time_limit:
-    description: Seconds after which a build on the host is ended. It runs in the background and survives a lost connection.
+    description:
+      - Seconds after which the work on the host is ended, for all environments of this call together. Nothing is switched then.
+      - The work goes on in the background of the host, also when the connection is lost or the controller dies, and the run tells
+        how far it is. Waiting for another run does not count.
     type: int
     default: 7200
   _locks:
