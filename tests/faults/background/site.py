@@ -38,7 +38,10 @@ RULES = {
 }
 
 #: What a test that failed has left must not fail the next one; the engine stays, it costs seconds.
-CLEAR = "nft delete table inet cut 2>/dev/null; rm -rf /run/lockstep-jobs /home/ops/.ansible/tmp; mkdir -p {0}; find {0} -mindepth 1 -maxdepth 1 ! -name engine -exec rm -rf {{}} +"
+CLEAR = (
+    "nft delete table inet cut 2>/dev/null; rm -rf /run/lockstep-jobs /home/ops/.ansible/tmp; mkdir -p {0}; "
+    "find {0} -mindepth 1 -maxdepth 1 ! -name engine -exec rm -rf {{}} +"
+)
 
 
 @dataclasses.dataclass
