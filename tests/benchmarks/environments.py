@@ -105,6 +105,7 @@ def subjects() -> tuple[Subject, Subject]:
     small = LOCKS / "ai_env" / "explicit.txt"
     lines = small.read_text(encoding="utf-8").splitlines()
     next_small = PROJECT / "build" / "benchmarks" / "ai_env-next.txt"
+    next_small.parent.mkdir(parents=True, exist_ok=True)
     next_small.write_text("\n".join(line for line in lines if "/noarch/jupyterlab-pygments-" not in line) + "\n", encoding="utf-8")
     return (
         Subject("env", "ai_env", small, next_small),
