@@ -66,7 +66,7 @@ def test_the_controller_dies(site: Site):
     assert seen["strangers"] and seen["lock"] and not seen["active"]
     assert site.places_of_the_secret() == ""
     second = site.begin(site.wanted("debugpy"), site.wanted("debugpy"), again="-second")
-    second.until(r"^work01: wait for another run on this host, which is at slow: fetch \d of 4 archives")
+    second.until(r"^work01: wait for another run on this host, which is at slow: fetch \d of \d archives")
     asked = site.fetched()
     site.mood()
     second.wait()
@@ -104,6 +104,23 @@ def test_the_time_is_up(site: Site, phase):
     first, second = site.apply(site.wanted("debugpy"), site.wanted("debugpy"))
     assert not first.get("failed") and first["changed"], first
     assert not second.get("failed") and second["changed"] is False, second
+
+
+@pytest.mark.parametrize("how", ["by a signal", "by a restart"])
+def test_the_work_is_stopped(site: Site, how):
+    run = site.begin(site.wanted("debugpy"))
+    run.until(FETCHING)
+    if how == "by a restart":
+        site.power_cycle()
+    else:
+        site.console("for p in $(cat /run/lockstep-jobs/*/pid); do if grep -q build /proc/$p/comm; then kill $p; fi; done")
+    run.wait()
+    result = results(run)[0]
+    words = "maybe the host was restarted" if how == "by a restart" else "It was told to stop (signal TERM)"
+    assert result["failed"] and result["changed"] is False and words in result["msg"], result
+    assert site.observe("slow")["active"] is None
+    site.mood()
+    assert site.apply(site.wanted("debugpy"))[0]["changed"]
 
 
 def test_async_is_refused(site: Site):
