@@ -292,6 +292,20 @@ EXAMPLES = r"""
     environments:
       - name: old_env
         state: absent
+
+- name: Everything comes from the house's own mirror, through a proxy
+  lockstep.gpufleet.conda_env:
+    mirrors:
+      https://conda.anaconda.org/conda-forge: https://mirror.example.org/conda-forge
+      https://files.pythonhosted.org: https://mirror.example.org/pypi
+    proxy: http://proxy.example.org:3128
+    ca_bundle: /etc/ssl/certs/example-ca.pem
+    credentials:
+      mirror.example.org: {username: fleet, password: "{{ vault_mirror_password }}"}
+    environments:
+      - name: ai_env
+        lock: locks/ai_env/conda-lock.yml
+        categories: [main, science]
 """
 
 RETURN = r"""
