@@ -28,6 +28,14 @@ def read_or_none(path: str) -> bytes | None:
         return None
 
 
+def names_in(directory: str) -> list[str]:
+    """Return the names of what lies in ``directory``, in no order; nothing where there is no such directory."""
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def file_sha256(path: str) -> str:
     """Return the sha256 of the file's content as hex digits, read in pieces. Raises OSError."""
     digest = hashlib.sha256()

@@ -663,7 +663,7 @@ def result_of(
             "state": decision.state,
             "changed": bool(decision.steps),
             "packages": plan.difference(decision),
-            "drift": [drift.as_result(one) for one in decision.drift[: plan.DRIFT_RETURNED]],
+            "drift": [drift.as_result(one) for one in decision.drift[: drift.DRIFT_RETURNED]],
         }
         if decision.generation:
             entry["generation"] = decision.generation

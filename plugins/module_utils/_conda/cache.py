@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import seal
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.engine_wheels import WHEELS
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import names_in
 
 
 def collect(store: Store) -> None:
@@ -25,14 +26,14 @@ def collect(store: Store) -> None:
     Nothing breaks if a generation's seal cannot be read: its files are links or copies of their own, and the next build
     fetches or makes again what it needs.
     """
-    seals = {one: seal.read(store.generation(one)) for one in _names(store.generations)}
+    seals = {one: seal.read(store.generation(one)) for one in names_in(store.generations)}
     archives = {sha256 for wheels in WHEELS.values() for _path, sha256 in wheels}
     stems: set[str] = set()
     for known in seals.values():
         for package in known.packages if known else ():
             archives.add(package.sha256)
             stems.add(f"{package.name}-{package.version}-{package.build}")
-    for name in _names(store.archives):
+    for name in names_in(store.archives):
         path = f"{store.archives}/{name}"
         if os.path.islink(path):  # another name, by md5, of the archive with the sha256 that it leads to
             if os.path.basename(os.readlink(path)) not in archives:
@@ -62,7 +63,7 @@ def _device(path: str) -> int:
 
 def _collect_packages(directory: str, stems: t.Collection[str], archives: t.Collection[str]) -> None:
     """Remove unpacked packages; the engine's note beside each ends with the sha256 of its archive (32 bytes)."""
-    for name in _names(directory):
+    for name in names_in(directory):
         path = f"{directory}/{name}"
         if name.startswith(".") or not os.path.isdir(path):
             continue
@@ -94,7 +95,3 @@ def _collect_bytecode(directory: str, store: Store, generations: t.Iterable[str]
             os.unlink(path)
             with contextlib.suppress(OSError):
                 os.rmdir(os.path.dirname(path))
-
-
-def _names(directory: str) -> list[str]:
-    return os.listdir(directory) if os.path.isdir(directory) else []

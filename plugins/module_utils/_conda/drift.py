@@ -29,6 +29,9 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import fi
 #: Programs that install into an environment behind conda's back, as they call themselves in ``INSTALLER``.
 _PIP_LIKE = ("pip", "uv")
 
+#: Paths that a module's result lists for one environment.
+DRIFT_RETURNED = 500
+
 
 @dataclasses.dataclass(frozen=True)
 class Drift:

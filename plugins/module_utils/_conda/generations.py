@@ -20,6 +20,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift imp
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, split_generation
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.unmanaged import Directory
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import names_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +69,10 @@ def observe(
     """Read the environments called ``names``.
 
     ``check``: says which generations of an environment are to be compared with their seals, and is asked again with the
-    answer. ``leaving``: names for
-    which processes are looked for that use any of their generations. ``locked``: the caller holds the store's lock; otherwise, while another run
-    holds it, unsealed generations count as being built, not as left behind. ``level``: how the active generation is
-    compared (``drift.py``); others, which may be switched to, are compared at level ``paths`` at least.
+    answer. ``leaving``: names for which processes are looked for that use any of their generations. ``locked``: the caller
+    holds the store's lock; otherwise, while another run holds it, unsealed generations count as being built, not as left
+    behind. ``level``: how the active generation is compared (``drift.py``); others, which may be switched to, are compared
+    at level ``paths`` at least.
     """
     names = list(names)
     sealed, unsealed = _generations(store)
@@ -92,7 +93,7 @@ def observe(
             last_active=_last_active(store, sealed.get(name, {}), history),
             directory=unmanaged.read(store.link(name)) if link == "directory" else None,
         )
-        differing: dict[str, list[drift.Drift]] = {}
+        differing: dict[str, list[Drift]] = {}
         # What is found may ask for more: another generation when the first one was changed.
         while True:
             environment = dataclasses.replace(environment, drift=dict(differing))
@@ -116,7 +117,7 @@ def _generations(store: Store) -> tuple[dict[str, dict[str, seal.Seal]], dict[st
     """Return, by environment, the sealed generations and the unfinished ones."""
     sealed: dict[str, dict[str, seal.Seal]] = {}
     unsealed: dict[str, list[str]] = {}
-    for generation in sorted(_names(store.generations)):
+    for generation in sorted(names_in(store.generations)):
         if split_generation(generation) is None:
             continue
         directory = store.generation(generation)
@@ -124,7 +125,7 @@ def _generations(store: Store) -> tuple[dict[str, dict[str, seal.Seal]], dict[st
         if found is not None and found.generation == generation:
             sealed.setdefault(found.environment, {})[generation] = found
         else:
-            for name in _names(f"{directory}/envs"):
+            for name in names_in(f"{directory}/envs"):
                 unsealed.setdefault(name, []).append(generation)
     return sealed, unsealed
 
@@ -142,13 +143,6 @@ def _last_active(
                 if sealed_at >= begun:
                     result[generation] = sealed_at
     return result
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def _read_link(store: Store, name: str) -> tuple[str, str | None]:

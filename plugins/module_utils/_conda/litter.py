@@ -17,6 +17,7 @@ import shutil
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import unmanaged
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, split_generation
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import names_in
 
 #: The engine locks its cache with it; that it lies there means nothing.
 _ENGINE_LOCK = ".cache.lock"
@@ -30,19 +31,19 @@ _OUR_FOLDER = re.compile(r"^\..+\.[a-z0-9_]{8}$")
 
 def discard(store: Store) -> None:
     """Remove all litter below ``store``; the caller holds its lock, so nobody is at work. Raises OSError."""
-    for name in _names(store.temporary):
+    for name in names_in(store.temporary):
         remove(f"{store.temporary}/{name}")
     holds, histories = os.path.dirname(store.hold("x")), os.path.dirname(store.history("x"))
     for directory in (store.packages, store.archives, store.engines, holds, histories):
         _discard_hidden(directory)
     _discard_beside_environments(store)
-    for interpreter in _names(store.bytecode):
-        for name in _names(f"{store.bytecode}/{interpreter}"):
+    for interpreter in names_in(store.bytecode):
+        for name in names_in(f"{store.bytecode}/{interpreter}"):
             _discard_hidden(f"{store.bytecode}/{interpreter}/{name}")
-    for name in _names(store.archives):
+    for name in names_in(store.archives):
         _discard_hidden(f"{store.archives}/{name}")
         _remove_if_empty(f"{store.archives}/{name}")
-    for name in _names(store.generations):
+    for name in names_in(store.generations):
         # Killed between making the folder and the environment in it, or between removing one and the other.
         if split_generation(name) is not None:
             _remove_if_empty(f"{store.generations}/{name}/envs")
@@ -51,7 +52,7 @@ def discard(store: Store) -> None:
 
 def _discard_beside_environments(store: Store) -> None:
     """Remove our names among the environments, where users' own directories lie too: nothing but links and empty folders."""
-    for name in _names(store.environments):
+    for name in names_in(store.environments):
         path = f"{store.environments}/{name}"
         if os.path.islink(path):
             ours = _OUR_LINK.fullmatch(name) and os.readlink(path).startswith(f"{store.generations}/")
@@ -70,19 +71,12 @@ def remove(path: str) -> None:
 
 
 def _discard_hidden(directory: str) -> None:
-    for name in _names(directory):
+    for name in names_in(directory):
         if name.startswith(".") and name != _ENGINE_LOCK:
             remove(f"{directory}/{name}")
 
 
 def _remove_if_empty(directory: str) -> None:
-    if not _names(directory):
+    if not names_in(directory):
         with contextlib.suppress(OSError):
             os.rmdir(directory)
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return []

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import packages, rolling_back, unmanaged
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import Drift
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import DRIFT_RETURNED, Drift
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.generations import Environment
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.steps import (
@@ -33,7 +33,6 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 
 #: Paths of drift that one sentence or diff lists; the result has all of them up to ``DRIFT_RETURNED``.
 DRIFT_SHOWN = 20
-DRIFT_RETURNED = 500
 
 
 def decide(wanted: Wanted, found: Environment, store: Store, engine: t.Mapping[str, str]) -> Decision:

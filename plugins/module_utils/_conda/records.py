@@ -18,7 +18,6 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages 
 
 #: What is looked at of a distribution.
 NAMES = ("METADATA", "RECORD", "INSTALLER", "PKG-INFO")
-_LIBRARY = re.compile(r"python3\.[0-9]+")
 _SITE_PACKAGES = r"lib/python3\.[0-9]+/site-packages"
 _RECORD = re.compile(
     rf"conda-meta/[^/]+|{_SITE_PACKAGES}/[^/]+\.(?:dist-info|egg-info)(?:/(?:{'|'.join(NAMES)}))?|{_SITE_PACKAGES}/[^/]+\.egg-link",

@@ -25,15 +25,13 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     user_sites,
     uses,
 )
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.drift import DRIFT_RETURNED
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import ordered
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, is_name
 
 #: What can be exported, in the order of the documentation.
 EXPORTS = ("environment_yml", "explicit", "explicit_md5", "requirements", "seal")
-
-#: Paths of drift that one environment's entry lists; ``drift_count`` has their number.
-DRIFT_RETURNED = 500
 
 
 @dataclasses.dataclass(frozen=True)
