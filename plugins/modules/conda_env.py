@@ -31,9 +31,16 @@ options:
         description: Name of the environment.
         type: str
         required: true
+      file:
+        description:
+          - The C(environment.yml) (or other input of M(lockstep.gpufleet.conda_lock)) that the lock is made from, a file on the
+            controller. Without O(environments[].lock), C(conda-lock.yml) beside it is the lock.
+          - Nothing is solved here. A lock that is missing, or was made from another content of this file, is an error that says how
+            to lock.
+        type: str
       lock:
         description:
-          - Path of the lock on the controller, needed unless O(environments[].state) is V(absent) or V(rolled_back).
+          - Path of the lock on the controller, needed (or O(environments[].file)) unless O(environments[].state) is V(absent) or V(rolled_back).
           - A relative path is looked for beside the inventory, then in the working directory, then where Ansible
             looks for files.
           - Either an C(@EXPLICIT) list (CEP 23) or a C(conda-lock.yml) of version 1 (CEP 37), of which

@@ -37,6 +37,7 @@ def argument_spec() -> dict[str, t.Any]:
             "options": {
                 "name": {"type": "str", "required": True},
                 "lock": {"type": "str"},
+                "file": {"type": "str"},
                 "state": {"type": "str", "choices": list(STATES), "default": "present"},
                 "categories": {"type": "list", "elements": "str", "default": ["main"]},
                 "generation": {"type": "str"},

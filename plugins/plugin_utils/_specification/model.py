@@ -1,0 +1,119 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What people want of an environment, before anything is solved, and where each part of it was written.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
+
+
+class Where(t.NamedTuple):
+    """A line of a file. ``number`` counts from 1; 0 is the whole file."""
+
+    path: str
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.number}" if self.number else self.path
+
+
+@dataclasses.dataclass(frozen=True)
+class Channel:
+    """``text``: a name (``conda-forge``) or a URL as written; may hold credentials."""
+
+    text: str = dataclasses.field(repr=False)
+    where: Where
+
+
+@dataclasses.dataclass(frozen=True)
+class CondaSpec:
+    """One dependency for conda. ``text``: a match spec (CEP 29), without a comment. ``name``: of the package, lower case."""
+
+    text: str
+    name: str
+    where: Where
+
+
+@dataclasses.dataclass(frozen=True)
+class PipRequirement:
+    """One dependency for pip. ``text``: PEP 508, without a comment. ``name``: as PEP 503 compares it."""
+
+    text: str
+    name: str
+    where: Where
+
+
+@dataclasses.dataclass(frozen=True)
+class PipOptions:
+    """How the pip part is resolved, as pip's own options say it. URLs may hold credentials."""
+
+    index_url: str = dataclasses.field(default="", repr=False)
+    extra_index_urls: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    find_links: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    no_index: bool = False
+    pre: bool = False
+    constraints: tuple[PipRequirement, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class WantedArchive:
+    """A conda package named by its archive: exactly this build is kept.
+
+    ``address``: URL as written, without hash; may hold credentials. Of ``md5`` and ``sha256`` those that the input names.
+    """
+
+    address: str = dataclasses.field(repr=False)
+    md5: str
+    sha256: str
+    where: Where
+
+
+@dataclasses.dataclass(frozen=True)
+class Specification:
+    """An input of ``conda_lock``, of whatever format.
+
+    ``kind``: ``environment.yml``, ``requirements.txt`` or ``explicit``. ``platforms``: those the input itself names.
+    ``variables``: for the activated environment (environment.yml's ``variables``). ``notes``: sentences for the user about
+    what was ignored or could not be kept, each with its line. ``archives``: conda packages that are fixed already.
+    """
+
+    path: str
+    kind: str
+    name: str = ""
+    channels: tuple[Channel, ...] = ()
+    conda: tuple[CondaSpec, ...] = ()
+    pip: tuple[PipRequirement, ...] = ()
+    pip_options: PipOptions = PipOptions()
+    platforms: tuple[str, ...] = ()
+    variables: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    archives: tuple[WantedArchive, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Return the sha256 of what is wanted: comments, order of lines and credentials do not count, order of channels does."""
+        wanted = {
+            "channels": [public_url(one.text) if "://" in one.text else one.text for one in self.channels],
+            "conda": sorted(one.text for one in self.conda),
+            "pip": sorted(one.text for one in self.pip),
+            "options": [
+                public_url(self.pip_options.index_url),
+                [public_url(url) for url in self.pip_options.extra_index_urls],
+                [public_url(url) if "://" in url else url for url in self.pip_options.find_links],
+                self.pip_options.no_index,
+                self.pip_options.pre,
+                sorted(one.text for one in self.pip_options.constraints),
+            ],
+            "platforms": sorted(self.platforms),
+            "variables": dict(sorted(self.variables.items())),
+            "archives": sorted([public_url(one.address), one.md5, one.sha256] for one in self.archives),
+        }
+        return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
