@@ -1,0 +1,46 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The channels of an input: names, URLs, and those that specs bring along.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import conda_specs
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, CondaSpec, Where
+
+#: conda's word for "not those that its configuration names": here none are ever added, so it says nothing.
+_NO_DEFAULTS = "nodefaults"
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)*")
+
+
+def read(text: str, where: Where) -> Channel | None:
+    """Return the channel, or None for ``nodefaults``. Raises ValueError with what is wrong, fit to be shown."""
+    if text == _NO_DEFAULTS:
+        return None
+    if "://" in text:
+        if not normal_form.is_url(text):
+            raise ValueError(f"{public_url(text)} is no address of a channel; http://, https:// and file:// are")
+    elif not _NAME.fullmatch(text):
+        raise ValueError(f"{text} is neither a channel's name nor a URL")
+    return Channel(text.rstrip("/"), where)
+
+
+def with_those_of_specs(channels: t.Sequence[Channel], conda: t.Sequence[CondaSpec], notes: list[str]) -> tuple[Channel, ...]:
+    """Return ``channels`` and, after them, those that only specs such as ``nvidia::cuda`` name, as conda does; adds notes."""
+    found = {channel.text: channel for channel in channels}
+    for spec in conda:
+        text = conda_specs.read(spec.text).channel.rstrip("/")
+        if text and text not in found and not any(one.endswith(f"/{text}") for one in found):
+            found[text] = Channel(text, spec.where)
+            shown = public_url(text) if "://" in text else text
+            notes.append(f"{spec.where}: the channel {shown} is not among channels; it is taken as the last of them.")
+    return tuple(found.values())
