@@ -62,6 +62,16 @@ def read(written: str) -> Address:
     return Address(f"file://{CONTROLLER}/{subdir}{quote(name)}", os.path.normpath(place))
 
 
+def written(package: Package) -> str:
+    """Return the text that ``read`` makes the package's address of, without credentials."""
+    if not package.source or "://" in package.source:
+        return package.url
+    if not package.source.startswith("/"):
+        return package.source
+    home = os.path.expanduser("~")
+    return "~/" + os.path.relpath(package.source, home)
+
+
 def _split(written: str) -> tuple[str, str]:
     """Return what stands before the path (scheme, user and server; or a path's first part), and the path."""
     scheme = _SCHEME.match(written)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""``conda-lock.yml`` of version 1 (CEP 37).
+"""``conda-lock.yml`` of version 1 (CEP 37), read.
 
 This plugin util is private to the collection.
 """
@@ -9,19 +9,21 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import typing as t
 from urllib.parse import urldefrag
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name, file_name
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name, file_name, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document, Entry
 
-#: The category of entries that name none. Packages of others (such as dev) are for those who develop, not for servers.
-CATEGORY = "main"
+#: The fact of ``custom_metadata`` that holds ``digest`` of the entries as ``conda_lock_text`` wrote them.
+WRITTEN = "lockstep.packages"
 
 _REMEDY = "Lock again with a tool that writes sha256 for every package."
-_COMPLETING = "This locks again, with sha256 hashes: conda-lock lock --file environment.yml --lockfile LOCK."
 _WHEEL_REMEDY = (
     "Only wheels are installed, since building a package would run its code as root. Build the wheel once "
     "(pip wheel --no-deps PACKAGE), serve it, and lock its URL with its sha256."
@@ -33,23 +35,65 @@ def is_conda_lock(data: t.Any) -> bool:
     return isinstance(data, dict) and "package" in data and "metadata" in data
 
 
-def parse(data: dict[str, t.Any], path: str, categories: t.Collection[str] = (CATEGORY,)) -> normal_form.NormalForm:
-    """Return the packages of ``categories``; raises one Problem that lists every entry of these that is not accepted.
+def digest(entries: t.Iterable[t.Any]) -> str:
+    """Return the sha256 over entries as ``strict_yaml`` reads them; neither their order nor YAML's ways to write them count."""
+    lines = sorted(json.dumps(entry, sort_keys=True) for entry in entries)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    ``data``: as ``strict_yaml.load`` returns it, all scalars text. A package of several categories has an entry in each.
+
+def document(data: dict[str, t.Any], path: str, categories: t.Collection[str] | None = None) -> Document:
+    """Return the lock with the entries of ``categories`` (None: of all).
+
+    ``data``: as ``strict_yaml.load`` returns it, all scalars text. Raises one Problem that lists every entry that is not
+    accepted; those of other categories are not looked at. A package of several categories has an entry in each.
     """
     version = data.get("version") or "1"
     if version != "1":
         raise Problem(f"{path}: is a conda-lock file of version {version}; version 1 is supported.")
-    entries = data["package"]
-    if not isinstance(entries, list) or not entries:
+    written = data["package"]
+    if not isinstance(written, list) or not written:
         raise Problem(f"{path}: names no packages.")
+    metadata = data["metadata"] if isinstance(data["metadata"], dict) else {}
+    custom = _texts(metadata, "custom_metadata", path)
+    platforms: dict[str, list[Entry]] = {name: [] for name in _names(metadata, "platforms", path)}
+    for platform, entries in _entries(written, path, categories).items():
+        platforms.setdefault(platform, []).extend(entries)
+    said = custom.pop(WRITTEN, "")
+    return Document(
+        {platform: tuple(entries) for platform, entries in platforms.items()},
+        channels=tuple(public_url(one) if "://" in one else one for one in _names(metadata, "channels", path, "url")),
+        content_hash=_texts(metadata, "content_hash", path),
+        sources=_names(metadata, "sources", path),
+        custom=custom,
+        edited=bool(said) and said != digest(written),
+    )
+
+
+def _names(metadata: dict[str, t.Any], key: str, path: str, inner: str = "") -> tuple[str, ...]:
+    """Return a list of texts; an item may be a mapping with the text under ``inner``."""
+    items = metadata.get(key) or []
+    if isinstance(items, list):
+        names = tuple(item.get(inner) if inner and isinstance(item, dict) else item for item in items)
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise Problem(f"{path}: metadata.{key} is no list of {key}.")
+
+
+def _texts(metadata: dict[str, t.Any], key: str, path: str) -> dict[str, str]:
+    items = metadata.get(key) or {}
+    if isinstance(items, dict) and not any(isinstance(value, (dict, list)) for value in items.values()):
+        return {name: value or "" for name, value in items.items()}
+    raise Problem(f"{path}: metadata.{key} is no mapping of names to texts.")
+
+
+def _entries(written: list[t.Any], path: str, categories: t.Collection[str] | None) -> dict[str, list[Entry]]:
+    """Return the entries of ``categories`` by platform, in the file's order."""
     wrong: list[str] = []
     no_hash: list[str] = []
     no_wheel: list[str] = []
     there: set[str] = set()
-    platforms: dict[str, dict[tuple[str, str, str], Package]] = {}
-    for number, entry in enumerate(entries, 1):
+    platforms: dict[str, dict[tuple[str, ...], Entry]] = {}
+    for number, entry in enumerate(written, 1):
         where = f"entry {number}"
         if not isinstance(entry, dict):
             wrong.append(f"{where} is no mapping")
@@ -60,23 +104,25 @@ def parse(data: dict[str, t.Any], path: str, categories: t.Collection[str] = (CA
             continue
         category = _text(entry, "category") or CATEGORY
         there.add(category)
-        if category not in categories:
+        if categories is not None and category not in categories:
             continue
         where = f"{entry['name']} ({entry['platform']})"
         package = _package(entry, where, wrong, no_hash, no_wheel)
         if package:
-            key = (package.manager, normal_form.canonical(package.name), package.md5 or package.sha256)
-            platforms.setdefault(entry["platform"], {})[key] = package
+            md5 = "" if package.md5 else _hash(entry, "md5")
+            md5 = md5 if normal_form.is_md5(md5) else ""
+            key = (package.manager, normal_form.canonical(package.name), package.md5 or package.sha256, category)
+            platforms.setdefault(entry["platform"], {})[key] = Entry(package, md5=md5, category=category)
     if wrong:
         raise Problem(normal_form.listing(f"{path} has entries that cannot be installed from", wrong))
-    unknown = sorted(set(categories) - there)
+    unknown = sorted(set(categories or ()) - there)
     if unknown:
         raise Problem(f"{path}: has no category {' and no '.join(unknown)}; there are {', '.join(sorted(there))}.")
     if no_wheel:
         raise Problem(normal_form.listing(f"{path} has pip packages that are no wheels", no_wheel, _WHEEL_REMEDY))
     if no_hash:
         raise Problem(normal_form.listing(f"{path} has entries without a sha256", no_hash, _REMEDY))
-    return normal_form.make(path, {name: list(packages.values()) for name, packages in platforms.items()}, _COMPLETING)
+    return {platform: list(entries.values()) for platform, entries in platforms.items()}
 
 
 def _package(
@@ -98,8 +144,7 @@ def _package(
         wrong.append(f"{where}: {error}")
         return None
     archive = file_name(address.url)
-    hashes = entry.get("hash") if isinstance(entry.get("hash"), dict) else {}
-    sha256, md5 = (str(hashes.get(kind) or "").lower() for kind in ("sha256", "md5"))
+    sha256, md5 = _hash(entry, "sha256"), _hash(entry, "md5")
     if sha256 and normal_form.is_sha256(sha256):
         md5 = ""
     elif sha256 or not normal_form.is_md5(md5):
@@ -123,6 +168,12 @@ def _package(
         return None
     subdir = subdir if subdir in normal_form.SUBDIRS else ""
     return dataclasses.replace(package, manager="conda", name=name, build=parts[2], subdir=subdir)
+
+
+def _hash(entry: dict[str, t.Any], kind: str) -> str:
+    """Return what the entry says as its hash of this kind, whatever that is."""
+    hashes = entry.get("hash")
+    return str(hashes.get(kind) or "").lower() if isinstance(hashes, dict) else ""
 
 
 def _no_wheel(url: str, source: t.Any) -> str | None:

@@ -50,7 +50,8 @@ class Document:
     ``indexes``: public URLs of package indexes (PEP 503). ``virtual_packages``: by platform, match specs that a host must
     fulfil (``__glibc >=2.28``), where the lock says so itself. ``content_hash``: by platform, of what the lock was made from.
     ``sources``: names of the files it was made from. ``custom``: further facts, text by text (CEP 37's custom_metadata).
-    ``subdirs``: conda's subdir of platforms that are not called like it.
+    ``subdirs``: conda's subdir of platforms that are not called like it. ``edited``: the entries are not those that this
+    collection once wrote into the file (``documents.check_unedited``).
     """
 
     platforms: t.Mapping[str, tuple[Entry, ...]]
@@ -61,3 +62,4 @@ class Document:
     sources: tuple[str, ...] = ()
     custom: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     subdirs: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    edited: bool = dataclasses.field(default=False, compare=False)

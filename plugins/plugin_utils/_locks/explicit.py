@@ -15,6 +15,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name, file_name, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
 
 MARKER = "@EXPLICIT"
 
@@ -23,21 +24,13 @@ _PLATFORM = re.compile(r"#\s*platform:\s*(\S+)\s*$")
 #: What conda-lock writes for pip packages: a comment that conda skips.
 _PIP = re.compile(r"#\s*pip\s+(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?\s*@\s*(?P<url>\S+)\s*$")
 
-_REMEDY = "Write the list with sha256 hashes: conda list --explicit --sha256."
-
-_COMPLETING = (
-    "This writes the list with sha256 hashes: "
-    "conda create --name with-hashes --file LOCK && conda list --name with-hashes --explicit --sha256."
-)
-
-
 def is_explicit(text: str) -> bool:
     """Tell whether ``text`` is meant as such a list."""
     return any(line.strip() == MARKER for line in text.splitlines())
 
 
-def parse(text: str, path: str) -> normal_form.NormalForm:
-    """Return the packages that ``text`` names; raises one Problem that lists every line that is not accepted.
+def document(text: str, path: str) -> Document:
+    """Return the lock that ``text`` is, for one platform; raises one Problem that lists every line that is not accepted.
 
     Blank lines and comments are skipped wherever they stand; ``# platform:`` and ``# pip NAME @ URL#sha256=`` are
     read. What stands for an archive, ``addresses.read`` says.
@@ -62,7 +55,7 @@ def parse(text: str, path: str) -> normal_form.NormalForm:
     if wrong:
         raise Problem(normal_form.listing(f"{path} has entries that cannot be installed from", wrong))
     if no_hash:
-        raise Problem(normal_form.listing(f"{path} has entries without a sha256", no_hash, _REMEDY))
+        raise Problem(normal_form.listing(f"{path} has entries without a sha256", no_hash, normal_form.completing(path)))
     if not packages:
         raise Problem(f"{path} names no packages.")
     platforms = {package.subdir for package in packages if package.subdir not in ("", "noarch")}
@@ -72,7 +65,7 @@ def parse(text: str, path: str) -> normal_form.NormalForm:
         raise Problem(
             f"{path} mixes the platforms {' and '.join(sorted(platforms))}: an {MARKER} list is for one platform."
         )
-    return normal_form.make(path, {next(iter(platforms), normal_form.ANY): packages}, _COMPLETING)
+    return Document({next(iter(platforms), normal_form.ANY): tuple(map(Entry, packages))})
 
 
 def _add_conda(line: str, where: str, packages: list[Package], wrong: list[str], no_hash: list[str]) -> None:

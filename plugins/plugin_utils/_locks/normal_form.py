@@ -42,13 +42,9 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 @dataclasses.dataclass(frozen=True)
 class NormalForm:
-    """Packages by platform, each list in the order of installation: conda before pip, needed before needing.
-
-    ``completing``: what to do about entries that name an md5 only.
-    """
+    """Packages by platform, each list in the order of installation: conda before pip, needed before needing."""
 
     platforms: dict[str, tuple[Package, ...]]
-    completing: str = ""
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each platform's packages."""
@@ -60,14 +56,12 @@ class NormalForm:
 
     def to_json(self) -> str:
         """Return the text that ``from_json`` reads."""
-        platforms = {name: [to_data(p) for p in packages] for name, packages in self.platforms.items()}
-        return json.dumps([platforms, self.completing])
+        return json.dumps({name: [to_data(p) for p in packages] for name, packages in self.platforms.items()})
 
     @classmethod
     def from_json(cls, text: str) -> NormalForm:
         """Read what ``to_json`` wrote."""
-        platforms, completing = json.loads(text)
-        return cls({name: tuple(map(from_data, packages)) for name, packages in platforms.items()}, completing)
+        return cls({name: tuple(map(from_data, packages)) for name, packages in json.loads(text).items()})
 
 
 def require_sha256(form: NormalForm, path: str) -> None:
@@ -83,12 +77,20 @@ def require_sha256(form: NormalForm, path: str) -> None:
             listing(
                 f"{path} has entries without a sha256",
                 found,
-                f"{form.completing} Or accept the weaker md5: require_sha256: false (the role's conda_env_require_sha256).",
+                f"{completing(path)} Or accept the weaker md5: require_sha256: false (the role's conda_env_require_sha256).",
             )
         )
 
 
-def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]], completing: str) -> NormalForm:
+def completing(path: str) -> str:
+    """Return what to do about a lock whose hashes are missing or weak."""
+    return (
+        "This makes a lock of exactly these builds with their sha256: ansible localhost -m lockstep.gpufleet.conda_lock "
+        f"-a 'file={path} lock=conda-lock.yml policy=off'."
+    )
+
+
+def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]]) -> NormalForm:
     """Check what holds for every format, and sort; raises Problem that names ``path``."""
     problems = []
     for platform, packages in platforms.items():
@@ -100,7 +102,7 @@ def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]], completing: 
                 problems.append(f"{package.name} is listed twice for {platform}{by}")
     if problems:
         raise Problem(listing(f"{path} contradicts itself", problems))
-    return NormalForm({platform: ordered(packages) for platform, packages in sorted(platforms.items())}, completing)
+    return NormalForm({platform: ordered(packages) for platform, packages in sorted(platforms.items())})
 
 
 def is_sha256(text: str | None) -> bool:
@@ -138,6 +140,17 @@ def split_wheel_name(file_name: str) -> tuple[str, str] | None:
     """Return name and version of a wheel by its file name (PEP 427), or None if it is none."""
     parts = file_name[:-4].split("-") if file_name.endswith(".whl") else []
     return (parts[0], parts[1]) if len(parts) in (5, 6) and all(parts) else None
+
+
+def unreadable(package: Package, platform: str) -> str:
+    """Say why a file that names this package by its address only, or checks it against that, would not be read as meant."""
+    if not is_sha256(package.sha256) and not is_md5(package.md5):
+        return "its hash is unknown"
+    if package.manager == "pip":
+        return "" if split_wheel_name(package.file_name) else f"{package.file_name} is no wheel"
+    if split_conda_name(package.file_name) != (package.name, package.version, package.build):
+        return f"its archive is called {package.file_name}"
+    return f"it is for {package.subdir}" if package.subdir not in ("", "noarch", platform) else ""
 
 
 def listing(what: str, items: t.Sequence[str], remedy: str = "") -> str:

@@ -16,15 +16,12 @@ import os
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import (
-    conda_lock,
-    explicit,
-    normal_form,
-    strict_yaml,
-)
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import documents
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm
 
 #: Part of the cache's file names: raise it when the readers or the normal form change.
-_READERS = 2
+_READERS = 3
 
 
 def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | None]) -> str:
@@ -53,16 +50,14 @@ def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | N
     )
 
 
-def read(
-    path: str, categories: t.Collection[str] = (conda_lock.CATEGORY,), cache: str | None = None
-) -> normal_form.NormalForm:
+def read(path: str, categories: t.Collection[str] = (CATEGORY,), cache: str | None = None) -> NormalForm:
     """Return the normal form of the lock at ``path``, of whatever format; raises Problem that names ``path``.
 
     ``categories``: of a conda-lock.yml. ``cache``: a folder of this run that only its user can read, that Ansible removes
     when the run ends, and that all its forks share. The first fork that needs a lock parses it, by the sha256 of its
     content; the others wait for it and read the result, which takes a tenth of the time. Without ``cache`` it is parsed.
     """
-    content = _content(path)
+    content = documents.content(path)
     if cache is None:
         return parse(content, path, categories)
     os.makedirs(cache, mode=0o700, exist_ok=True)
@@ -71,7 +66,7 @@ def read(
     with open(f"{name}.lock", "w", encoding="ascii") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError), open(f"{name}.json", encoding="utf-8") as file:
-            return normal_form.NormalForm.from_json(file.read())
+            return NormalForm.from_json(file.read())
         form = parse(content, path, categories)
         with open(f"{name}.part", "w", encoding="utf-8", opener=_private) as file:  # URLs may hold credentials
             file.write(form.to_json())
@@ -83,45 +78,8 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def parse(
-    content: bytes, path: str, categories: t.Collection[str] = (conda_lock.CATEGORY,)
-) -> normal_form.NormalForm:
+def parse(content: bytes, path: str, categories: t.Collection[str] = (CATEGORY,)) -> NormalForm:
     """Tell the format by the content and return the normal form; raises Problem that names ``path``."""
     if not categories:
-        raise Problem(f"{path}: no categories are asked for; leave the option out for {conda_lock.CATEGORY}.")
-    if not content.strip():
-        raise Problem(f"{path} is empty: it is no lock.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise Problem(f"{path} is no text: it is no lock.")
-    if text.lstrip()[:1] == "<":
-        raise Problem(f"{path} is an HTML or XML page, no lock: a download may have failed.")
-    if explicit.is_explicit(text):
-        if set(categories) != {conda_lock.CATEGORY}:
-            raise Problem(f"{path} is an {explicit.MARKER} list, which has no categories: leave categories out.")
-        return explicit.parse(text, path)
-    data = strict_yaml.load(text, path)
-    if conda_lock.is_conda_lock(data):
-        return conda_lock.parse(data, path, categories)
-    if isinstance(data, dict) and "dependencies" in data:
-        raise Problem(
-            f"{path} is an environment file: it says what is wanted, not which archives. Lock it first "
-            "(for example: conda-lock lock --file environment.yml), and give the lock."
-        )
-    if isinstance(data, dict) and "environments" in data and "version" in data:
-        raise Problem(f"{path} is a pixi lock, which is not supported yet: export an @EXPLICIT list or conda-lock.yml.")
-    raise Problem(f"{path} is no lock: neither an {explicit.MARKER} list nor a conda-lock.yml.")
-
-
-def _content(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            content = file.read(strict_yaml.LARGEST + 1)
-    except OSError as error:
-        raise Problem(f"The lock {path} cannot be read: {error.strerror}.") from None
-    if len(content) > strict_yaml.LARGEST:
-        raise Problem(f"{path} is larger than {strict_yaml.LARGEST // 1024**2} MiB: it is no lock.")
-    return content
+        raise Problem(f"{path}: no categories are asked for; leave the option out for {CATEGORY}.")
+    return documents.normal_form(documents.parse(content, path, categories), path, categories)

@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import exports
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import ordered
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package, digest_of
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import explicit
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
 
 FORGE = "https://conda.anaconda.org/conda-forge"
 SIX = Package("conda", "six", "1.0", "0", "noarch", f"{FORGE}/noarch/six-1.0-0.conda", "1" * 64, ("python >=3",))
@@ -62,7 +62,7 @@ def test_the_explicit_list_is_a_lock_of_the_same_packages():
     text = exports.explicit("e, generation 1", "linux-64", ordered(ALL))
     assert text.splitlines()[:3] == ["# e, generation 1", "# platform: linux-64", "@EXPLICIT"]
     assert [line.rsplit("/")[-1].split("-")[0] for line in text.splitlines()[3:6]] == ["python", "six", "zope"]
-    read = explicit.parse(text, "explicit.txt")
+    read = reading.parse(text.encode(), "explicit.txt")
     packages = read.packages("linux-64")
     assert digest_of(packages) == digest_of(ALL)
     assert {dataclasses.replace(one, depends=()) for one in packages} == {dataclasses.replace(one, depends=()) for one in ALL}

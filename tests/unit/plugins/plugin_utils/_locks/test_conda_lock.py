@@ -1,13 +1,13 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``conda_lock.parse``, through the YAML reader, against tables of good and bad files."""
+"""``conda_lock``, through the YAML reader, against tables of good and bad files."""
 
 from __future__ import annotations
 
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import explicit, reading
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
 
 A = "a" * 64
 B = "b" * 64
@@ -147,7 +147,7 @@ def test_the_same_packages_have_the_same_digest_in_both_formats():
     text = "@EXPLICIT\n# platform: linux-64\n" + "".join(
         f"https://user:pw@conda.example/ch/noarch/{name}-1.0-0.conda#{A}\n" for name in "ba"
     )
-    assert form.digests() == explicit.parse(text, "x.txt").digests()
+    assert form.digests() == reading.parse(text.encode(), "x.txt").digests()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``explicit.parse`` against tables of good and bad lists."""
+"""``explicit``, through the reader of all formats, against tables of good and bad lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import explicit, normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form, reading
 
 A = "a" * 64
 B = "b" * 64
@@ -18,7 +18,7 @@ NOARCH = "https://conda.example/ch/noarch/six-1.17.0-pyh_0.tar.bz2"
 
 
 def parse(text: str):
-    return explicit.parse(text, "lock.txt").platforms
+    return reading.parse(text.encode(), "lock.txt").platforms
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,17 @@ def test_errors_hide_tokens():
 
 
 def test_an_md5_is_read_and_then_refused_with_the_command_that_completes_it():
-    form = explicit.parse(f"@EXPLICIT\n{URL}#{'1' * 32}\n{NOARCH}#{A}\n# pip x @ https://h/x-1-py3-none-any.whl#md5={'2' * 32}", "l")
+    text = f"@EXPLICIT\n{URL}#{'1' * 32}\n{NOARCH}#{A}\n# pip x @ https://h/x-1-py3-none-any.whl#md5={'2' * 32}"
+    form = reading.parse(text.encode(), "l")
     assert [(p.name, p.md5, p.sha256) for p in form.platforms["linux-64"]] == [
         ("numpy", "1" * 32, ""), ("six", "", A), ("x", "2" * 32, ""),
     ]  # fmt: skip
     with pytest.raises(Problem) as caught:
         normal_form.require_sha256(form, "lock.txt")
-    text = str(caught.value)
-    assert text.startswith("lock.txt has entries without a sha256:\n- numpy-1.26.4-py311h0_0.conda for linux-64 (md5 only)\n- x-1")
-    assert "conda list --name with-hashes --explicit --sha256" in text and "require_sha256: false" in text
-    normal_form.require_sha256(explicit.parse(f"@EXPLICIT\n{URL}#{A}", "l"), "lock.txt")
+    said = str(caught.value)
+    assert said.startswith("lock.txt has entries without a sha256:\n- numpy-1.26.4-py311h0_0.conda for linux-64 (md5 only)\n- x-1")
+    assert "lockstep.gpufleet.conda_lock -a 'file=lock.txt " in said and "require_sha256: false" in said
+    normal_form.require_sha256(reading.parse(f"@EXPLICIT\n{URL}#{A}".encode(), "l"), "lock.txt")
 
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}[a-z0-9]", fullmatch=True)

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Locks of any format as documents, and what of a document is installed.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock, explicit, strict_yaml
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm, make
+
+
+def content(path: str) -> bytes:
+    """Return what the file at ``path`` holds; raises Problem."""
+    try:
+        with open(path, "rb") as file:
+            found = file.read(strict_yaml.LARGEST + 1)
+    except OSError as error:
+        raise Problem(f"The lock {path} cannot be read: {error.strerror}.") from None
+    if len(found) > strict_yaml.LARGEST:
+        raise Problem(f"{path} is larger than {strict_yaml.LARGEST // 1024**2} MiB: it is no lock.")
+    return found
+
+
+def read(path: str) -> Document:
+    """Return the lock at ``path``, of whatever format; raises Problem that names ``path``."""
+    return parse(content(path), path)
+
+
+def parse(content: bytes, path: str, categories: t.Collection[str] | None = None) -> Document:
+    """Tell the format by the content and return the lock, with the entries of ``categories`` only (None: with all).
+
+    Raises Problem that names ``path``. A lock that was edited by hand is returned; see ``check_unedited``.
+    """
+    if not content.strip():
+        raise Problem(f"{path} is empty: it is no lock.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise Problem(f"{path} is no text: it is no lock.")
+    if text.lstrip()[:1] == "<":
+        raise Problem(f"{path} is an HTML or XML page, no lock: a download may have failed.")
+    if explicit.is_explicit(text):
+        if categories is not None and set(categories) != {CATEGORY}:
+            raise Problem(f"{path} is an {explicit.MARKER} list, which has no categories: leave categories out.")
+        return explicit.document(text, path)
+    data = strict_yaml.load(text, path)
+    if conda_lock.is_conda_lock(data):
+        return conda_lock.document(data, path, categories)
+    if isinstance(data, dict) and "dependencies" in data:
+        raise Problem(
+            f"{path} is an environment file: it says what is wanted, not which archives. Lock it first "
+            "(for example: conda-lock lock --file environment.yml), and give the lock."
+        )
+    if isinstance(data, dict) and "environments" in data and "version" in data:
+        raise Problem(f"{path} is a pixi lock, which is not supported yet: export an @EXPLICIT list or conda-lock.yml.")
+    raise Problem(f"{path} is no lock: neither an {explicit.MARKER} list nor a conda-lock.yml.")
+
+
+def check_unedited(document: Document, path: str) -> None:
+    """Raise Problem if entries of the lock at ``path`` were changed after this collection had written them."""
+    if document.edited:
+        raise Problem(
+            f"{path} was edited by hand, or changed by another program: its packages are not those that were locked. "
+            "Change what it was made from instead and lock that again (ansible-playbook lockstep.gpufleet.lock). If the lock is "
+            f"meant as it is, take the line {conda_lock.WRITTEN} out of its metadata."
+        )
+
+
+def normal_form(document: Document, path: str, categories: t.Collection[str] = (CATEGORY,)) -> NormalForm:
+    """Return what is installed of the lock at ``path``; raises Problem that names ``path``.
+
+    A package of several categories is installed once, if they agree on it.
+    """
+    check_unedited(document, path)
+    platforms: dict[str, list[Package]] = {}
+    for platform, entries in document.platforms.items():
+        first: dict[tuple[str, str, str], str] = {}
+        for entry in entries:
+            package = entry.package
+            key = (package.manager, canonical(package.name), package.md5 or package.sha256)
+            if entry.category in categories and first.setdefault(key, entry.category) == entry.category:
+                platforms.setdefault(platform, []).append(package)
+    return make(path, platforms)
