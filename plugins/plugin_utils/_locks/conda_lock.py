@@ -23,8 +23,9 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 #: The fact of ``custom_metadata`` that holds ``digest`` of the entries as ``conda_lock_text`` wrote them.
 WRITTEN = "lockstep.packages"
 
-_REMEDY = "Lock again with a tool that writes sha256 for every package."
-_WHEEL_REMEDY = (
+#: What to do about entries without a hash, and about pip packages that are no wheels.
+REMEDY = "Lock again with a tool that writes sha256 for every package."
+WHEEL_REMEDY = (
     "Only wheels are installed, since building a package would run its code as root. Build the wheel once "
     "(pip wheel --no-deps PACKAGE), serve it, and lock its URL with its sha256."
 )
@@ -90,7 +91,7 @@ def _entries(written: list[t.Any], path: str, categories: t.Collection[str] | No
     """Return the entries of ``categories`` by platform, in the file's order."""
     wrong: list[str] = []
     no_hash: list[str] = []
-    no_wheel: list[str] = []
+    unbuilt: list[str] = []
     there: set[str] = set()
     platforms: dict[str, dict[tuple[str, ...], Entry]] = {}
     for number, entry in enumerate(written, 1):
@@ -107,7 +108,7 @@ def _entries(written: list[t.Any], path: str, categories: t.Collection[str] | No
         if categories is not None and category not in categories:
             continue
         where = f"{entry['name']} ({entry['platform']})"
-        package = _package(entry, where, wrong, no_hash, no_wheel)
+        package = _package(entry, where, wrong, no_hash, unbuilt)
         if package:
             md5 = "" if package.md5 else _hash(entry, "md5")
             md5 = md5 if normal_form.is_md5(md5) else ""
@@ -118,22 +119,22 @@ def _entries(written: list[t.Any], path: str, categories: t.Collection[str] | No
     unknown = sorted(set(categories or ()) - there)
     if unknown:
         raise Problem(f"{path}: has no category {' and no '.join(unknown)}; there are {', '.join(sorted(there))}.")
-    if no_wheel:
-        raise Problem(normal_form.listing(f"{path} has pip packages that are no wheels", no_wheel, _WHEEL_REMEDY))
+    if unbuilt:
+        raise Problem(normal_form.listing(f"{path} has pip packages that are no wheels", unbuilt, WHEEL_REMEDY))
     if no_hash:
-        raise Problem(normal_form.listing(f"{path} has entries without a sha256", no_hash, _REMEDY))
+        raise Problem(normal_form.listing(f"{path} has entries without a sha256", no_hash, REMEDY))
     return {platform: list(entries.values()) for platform, entries in platforms.items()}
 
 
 def _package(
-    entry: dict[str, t.Any], where: str, wrong: list[str], no_hash: list[str], no_wheel: list[str]
+    entry: dict[str, t.Any], where: str, wrong: list[str], no_hash: list[str], unbuilt: list[str]
 ) -> Package | None:
     """Return the package of one entry, or None after adding to the list of what is wrong with it."""
     manager, name, version, platform = (entry[key] for key in ("manager", "name", "version", "platform"))
     written = urldefrag(entry["url"])[0]
     source = entry.get("source")
-    if manager == "pip" and (reason := _no_wheel(written, source)):
-        no_wheel.append(f"{where}: {reason}")
+    if manager == "pip" and (reason := no_wheel(written, source)):
+        unbuilt.append(f"{where}: {reason}")
         return None
     if manager not in ("conda", "pip"):
         wrong.append(f"{where}: the manager {manager} is unknown")
@@ -176,7 +177,7 @@ def _hash(entry: dict[str, t.Any], kind: str) -> str:
     return str(hashes.get(kind) or "").lower() if isinstance(hashes, dict) else ""
 
 
-def _no_wheel(url: str, source: t.Any) -> str | None:
+def no_wheel(url: str, source: t.Any) -> str | None:
     """Say why a pip entry is no wheel, or None if it is one."""
     scheme = url.partition("://")[0] if "://" in url else ""
     if "+" in scheme:
