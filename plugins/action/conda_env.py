@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
             return result
         arguments = conceal(arguments)
         arguments["_locks"] = {
-            name: {"path": path, "digests": form.digests()} for name, (path, form) in locks.items()
+            name: {"path": path, "digests": form.digests(), "unclear": form.unclear} for name, (path, form) in locks.items()
         }
         arguments["_who"] = _person()
         if not self._task.check_mode:
@@ -138,7 +138,9 @@ class ActionModule(ActionBase):
                 raise Problem(f"environments: {name} needs a lock.")
             path = reading.find(lock, places, self._find_where_ansible_looks)
             cache = os.path.join(C.DEFAULT_LOCAL_TMP, "lockstep-locks")
-            form = reading.read(path, environment["categories"], cache)
+            form = reading.read(
+                path, environment["categories"], cache, environment.get("pixi_environment"), environment.get("pixi_platform")
+            )
             if arguments["require_sha256"]:
                 normal_form.require_sha256(form, path)
             result[name] = path, form
@@ -158,6 +160,7 @@ class ActionModule(ActionBase):
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
         join = self._connection._shell.join_path
         packages = {}
+        contracts = {}
         for name, (lock, form) in locks.items():
             listed = form.packages(platform)
             sent = {}
@@ -166,9 +169,10 @@ class ActionModule(ActionBase):
                 if not self._task.check_mode:
                     self._transfer_file(local, remote)
                 sent[source] = "file://" + quote(remote)
+            contracts[name] = form.contracts.get(platform, ())
             packages[name] = [to_data(replace(one, source=sent.get(one.source, one.source))) for one in listed]
         path = join(folder, "packages.json")
-        self._transfer_data(path, json.dumps(packages))
+        self._transfer_data(path, json.dumps({"packages": packages, "contracts": contracts}))
         self._remote_chmod([path], "0600")  # URLs may hold credentials
         self._fixup_perms2((folder, path))
         return path

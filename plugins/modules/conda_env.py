@@ -43,12 +43,12 @@ options:
           - Path of the lock on the controller, needed (or O(environments[].file)) unless O(environments[].state) is V(absent) or V(rolled_back).
           - A relative path is looked for beside the inventory, then in the working directory, then where Ansible
             looks for files.
-          - Either an C(@EXPLICIT) list (CEP 23) or a C(conda-lock.yml) of version 1 (CEP 37), of which
-            O(environments[].categories) are installed. Every entry needs a sha256, see O(require_sha256). Of pip packages
-            only wheels are accepted.
+          - An C(@EXPLICIT) list (CEP 23), a C(conda-lock.yml) of version 1 (CEP 37), of which O(environments[].categories) are
+            installed, or a C(pixi.lock) of version 6 or 7, of which O(environments[].pixi_environment) is. Every entry needs a
+            sha256, see O(require_sha256). Of pip packages only wheels are accepted, and no conda packages that pixi would build.
           - Environment variables in its URLs are those of the controller. C(user:password@), conda's C(/t/TOKEN/) and what
             follows a C(?) are used to fetch and appear nowhere else.
-          - A relative path in an C(@EXPLICIT) list, and one that begins with C(~), is an archive on the controller, looked for
+          - A relative path in a lock, and one that begins with C(~), is an archive on the controller, looked for
             beside the lock and then in the working directory. It is sent to the host when something is built.
             Absolute paths and C(file://) are looked for on the host.
         type: str
@@ -66,6 +66,15 @@ options:
         type: list
         elements: str
         default: [main]
+      pixi_environment:
+        description: Environment of a C(pixi.lock) that is installed. Without it C(default).
+        type: str
+      pixi_platform:
+        description:
+          - A C(pixi.lock) of version 7 may have several platforms for one kind of host, such as C(linux-64) and C(linux-64-cuda).
+            This says which of them is meant. Without it such a lock is refused for that kind of host.
+          - Of other kinds of hosts the lock's only platform is taken. What a platform requires of a host is part of the preflight.
+        type: str
       generation:
         description:
           - With O(environments[].state=rolled_back), the generation to go back to. Default is the one that was active before.
@@ -413,7 +422,7 @@ environments:
           sample: __glibc >=2.17,<3.0.a0
         from:
           description: Packages that it comes from (five at most), as dictionaries with C(package) and C(field), which is one of
-            depends, constrains, version and build.
+            depends, constrains, version and build; or the platform of a C(pixi.lock), with the field virtual-packages.
           returned: always
           type: list
           elements: dict
@@ -552,11 +561,11 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
     Raises Problem on names and duplicates.
     """
     locks: dict[str, t.Any] = params["_locks"] or {}
-    packages: dict[str, t.Any] = {}
+    sent: dict[str, dict[str, t.Any]] = {"packages": {}, "contracts": {}}
     if params["_packages"]:
         try:
             with open(params["_packages"], encoding="utf-8") as file:
-                packages = json.load(file)
+                sent = json.load(file)
         except FileNotFoundError:
             raise Problem("What the controller sent is gone from this host: run again.") from None
     result = []
@@ -586,6 +595,13 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
             continue
         if name not in locks:
             raise Problem(f"environments: {name} needs a lock.")
+        unclear = locks[name]["unclear"].get(platform)
+        if unclear:
+            refusals.append(
+                f"{name}: the lock {locks[name]['path']} has several platforms for {platform} hosts, {' and '.join(unclear)}: "
+                "say which is meant (environments: pixi_platform)"
+            )
+            continue
         digests = locks[name]["digests"]
         digest = digests.get(platform, digests.get(ANY))
         if digest is None:
@@ -595,8 +611,12 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
             )
             continue
         wanted = dataclasses.replace(basis, lock=digest)
-        if name in packages:
-            wanted = dataclasses.replace(wanted, packages=tuple(from_data(item) for item in packages[name]))
+        if name in sent["packages"]:
+            wanted = dataclasses.replace(
+                wanted,
+                packages=tuple(from_data(item) for item in sent["packages"][name]),
+                contract=tuple(tuple(row) for row in sent["contracts"][name]),
+            )
             if digest_of(wanted.packages or ()) != digest:
                 raise Problem(f"{name}: what the controller sent does not match its digest: run again.")
         result.append(wanted)

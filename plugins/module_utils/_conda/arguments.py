@@ -40,6 +40,8 @@ def argument_spec() -> dict[str, t.Any]:
                 "file": {"type": "str"},
                 "state": {"type": "str", "choices": list(STATES), "default": "present"},
                 "categories": {"type": "list", "elements": "str", "default": ["main"]},
+                "pixi_environment": {"type": "str"},
+                "pixi_platform": {"type": "str"},
                 "generation": {"type": "str"},
                 "hold": {"type": "bool", "default": True},
                 "pinned": {"type": "list", "elements": "str", "default": []},

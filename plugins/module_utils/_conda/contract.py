@@ -49,7 +49,8 @@ LEVEL_OF = {name: level for level, names in _LEVELS.items() for name in names.sp
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where a need comes from. ``field``: ``depends``, ``constrains``, ``version`` or ``build`` of the package."""
+    """Where a need comes from. ``field``: ``depends``, ``constrains``, ``version`` or ``build`` of the package, or
+    ``virtual-packages`` of a pixi.lock's platform, which then stands for the package."""
 
     package: str
     field: str
@@ -144,6 +145,11 @@ def needs_of_archives(described: t.Iterable[t.Mapping[str, t.Any]]) -> list[Need
         for field in ("depends", "constrains"):
             stated += _stated(label, field, package[field])
     return _gather(stated)
+
+
+def needs_stated(rows: t.Iterable[t.Sequence[str]]) -> list[Need]:
+    """Return what a lock states beside ``depends``; each row is who states it, in which field, and the match spec."""
+    return _gather(need for label, field, spec in rows for need in _stated(label, field, [spec]))
 
 
 def merge(left: t.Iterable[Need], right: t.Iterable[Need]) -> list[Need]:

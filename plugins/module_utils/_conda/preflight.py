@@ -61,7 +61,8 @@ class Preflight:
         notes: list[str] = []
         for build in builds:
             packages = build.wanted.packages or ()
-            verdicts = self._judge(contract.needs_of(packages))
+            stated = contract.needs_stated(build.wanted.contract)
+            verdicts = self._judge(contract.merge(contract.needs_of(packages), stated))
             scripts = [_scripts(package, self._store) for package in packages if package.manager == "conda"]
             self.findings[build.name] = Findings(
                 verdicts, contract.unstated(packages), [found for found in scripts if found]

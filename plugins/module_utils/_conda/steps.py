@@ -21,6 +21,7 @@ class Wanted:
     """One environment as it is asked for.
 
     ``lock``: the lock's digest; ``packages``: what it names, or None while the controller has sent the digest only.
+    ``contract``: what the lock states of hosts beside its packages' ``depends`` (``contract.needs_stated``).
     ``options``: what else shapes the files. ``generation``: the one to roll back to, or None for the one before.
     ``hold``: False ends a hold. ``pinned``: generations that are never removed. ``smoke``: what a new generation must pass.
     ``replace_unmanaged``: a directory that stands in the way may be exchanged.
@@ -30,6 +31,7 @@ class Wanted:
     state: str
     lock: str | None = None
     packages: tuple[Package, ...] | None = None
+    contract: tuple[tuple[str, ...], ...] = ()
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     generation: str | None = None
     hold: bool = True

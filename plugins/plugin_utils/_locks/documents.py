@@ -13,9 +13,9 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock, explicit, strict_yaml
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock, explicit, pixi, strict_yaml
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm, make
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm, Stated, make
 
 
 def content(path: str) -> bytes:
@@ -35,10 +35,12 @@ def read(path: str) -> Document:
     return parse(content(path), path)
 
 
-def parse(content: bytes, path: str, categories: t.Collection[str] | None = None) -> Document:
+def parse(
+    content: bytes, path: str, categories: t.Collection[str] | None = None, environment: str | None = None
+) -> Document:
     """Tell the format by the content and return the lock, with the entries of ``categories`` only (None: with all).
 
-    Raises Problem that names ``path``. A lock that was edited by hand is returned; see ``check_unedited``.
+    ``environment``: of a pixi.lock, which has several (None: ``default``). Raises Problem that names ``path``. A lock that was edited by hand is returned; see ``check_unedited``.
     """
     if not content.strip():
         raise Problem(f"{path} is empty: it is no lock.")
@@ -51,20 +53,29 @@ def parse(content: bytes, path: str, categories: t.Collection[str] | None = None
     if text.lstrip()[:1] == "<":
         raise Problem(f"{path} is an HTML or XML page, no lock: a download may have failed.")
     if explicit.is_explicit(text):
+        _refuse_environment(environment, path)
         if categories is not None and set(categories) != {CATEGORY}:
             raise Problem(f"{path} is an {explicit.MARKER} list, which has no categories: leave categories out.")
         return explicit.document(text, path)
     data = strict_yaml.load(text, path)
+    if pixi.is_pixi(data):
+        if categories is not None and set(categories) != {CATEGORY}:
+            raise Problem(f"{path} is a pixi.lock, which has no categories but environments: give pixi_environment instead.")
+        return pixi.document(data, path, environment or pixi.ENVIRONMENT)
     if conda_lock.is_conda_lock(data):
+        _refuse_environment(environment, path)
         return conda_lock.document(data, path, categories)
     if isinstance(data, dict) and "dependencies" in data:
         raise Problem(
             f"{path} is an environment file: it says what is wanted, not which archives. Lock it first "
             "(for example: conda-lock lock --file environment.yml), and give the lock."
         )
-    if isinstance(data, dict) and "environments" in data and "version" in data:
-        raise Problem(f"{path} is a pixi lock, which is not supported yet: export an @EXPLICIT list or conda-lock.yml.")
-    raise Problem(f"{path} is no lock: neither an {explicit.MARKER} list nor a conda-lock.yml.")
+    raise Problem(f"{path} is no lock: neither an {explicit.MARKER} list nor a conda-lock.yml or pixi.lock.")
+
+
+def _refuse_environment(environment: str | None, path: str) -> None:
+    if environment is not None:
+        raise Problem(f"{path} is no pixi.lock, so it has no environments: leave pixi_environment out.")
 
 
 def check_unedited(document: Document, path: str) -> None:
@@ -77,18 +88,47 @@ def check_unedited(document: Document, path: str) -> None:
         )
 
 
-def normal_form(document: Document, path: str, categories: t.Collection[str] = (CATEGORY,)) -> NormalForm:
+def normal_form(
+    document: Document, path: str, categories: t.Collection[str] = (CATEGORY,), chosen: str | None = None
+) -> NormalForm:
     """Return what is installed of the lock at ``path``; raises Problem that names ``path``.
 
-    A package of several categories is installed once, if they agree on it.
+    A package of several categories is installed once, if they agree on it. ``chosen``: which platform is meant where a
+    pixi.lock has several for hosts of one kind.
     """
     check_unedited(document, path)
+    names, unclear = _choose(document, path, chosen)
     platforms: dict[str, list[Package]] = {}
-    for platform, entries in document.platforms.items():
+    for platform, name in names.items():
+        entries = document.platforms[name]
         first: dict[tuple[str, str, str], str] = {}
         for entry in entries:
             package = entry.package
             key = (package.manager, canonical(package.name), package.md5 or package.sha256)
             if entry.category in categories and first.setdefault(key, entry.category) == entry.category:
                 platforms.setdefault(platform, []).append(package)
-    return make(path, platforms)
+    return make(path, platforms, {platform: _contract(document, names[platform]) for platform in platforms}, unclear)
+
+
+def _choose(document: Document, path: str, chosen: str | None) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Return which of the document's platforms is meant for each of conda's, and between which it is not clear."""
+    if chosen is not None and chosen not in document.platforms:
+        there = ", ".join(sorted(document.platforms))
+        raise Problem(f"{path}: has no platform {chosen}; there are {there} (environments: pixi_platform).")
+    named: dict[str, list[str]] = {}
+    for name in document.platforms:
+        named.setdefault(document.subdirs.get(name, name), []).append(name)
+    clear = {
+        platform: chosen if chosen in names else names[0]
+        for platform, names in named.items()
+        if len(names) == 1 or chosen in names
+    }
+    return clear, {platform: tuple(sorted(names)) for platform, names in named.items() if platform not in clear}
+
+
+def _contract(document: Document, name: str) -> tuple[Stated, ...]:
+    """Return what the lock says of hosts beside the packages' ``depends``."""
+    stated = [(f"the lock's platform {name}", "virtual-packages", spec) for spec in document.virtual_packages.get(name, ())]
+    for entry in document.platforms[name]:
+        stated += [(entry.package.label, "constrains", spec) for spec in entry.constrains if spec.startswith("__")]
+    return tuple(stated)

@@ -35,6 +35,9 @@ SUBDIRS = frozenset(
     ]
 )
 
+#: A need as ``contract.needs_stated`` takes it: who states it, in which field, and the match spec of a virtual package.
+Stated = t.Tuple[str, str, str]
+
 _LISTED = 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -42,9 +45,15 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 @dataclasses.dataclass(frozen=True)
 class NormalForm:
-    """Packages by platform, each list in the order of installation: conda before pip, needed before needing."""
+    """Packages by platform, each list in the order of installation: conda before pip, needed before needing.
+
+    ``contracts``: by platform, what the lock says of hosts beside ``depends`` (``contract.needs_stated``). ``unclear``: platforms
+    that the lock has several sets of packages for, with the sets' names, when none of them was chosen.
+    """
 
     platforms: dict[str, tuple[Package, ...]]
+    contracts: dict[str, tuple[Stated, ...]] = dataclasses.field(default_factory=dict)
+    unclear: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each platform's packages."""
@@ -56,12 +65,18 @@ class NormalForm:
 
     def to_json(self) -> str:
         """Return the text that ``from_json`` reads."""
-        return json.dumps({name: [to_data(p) for p in packages] for name, packages in self.platforms.items()})
+        platforms = {name: [to_data(p) for p in packages] for name, packages in self.platforms.items()}
+        return json.dumps([platforms, self.contracts, self.unclear])
 
     @classmethod
     def from_json(cls, text: str) -> NormalForm:
         """Read what ``to_json`` wrote."""
-        return cls({name: tuple(map(from_data, packages)) for name, packages in json.loads(text).items()})
+        platforms, contracts, unclear = json.loads(text)
+        return cls(
+            {name: tuple(map(from_data, packages)) for name, packages in platforms.items()},
+            {name: tuple(tuple(row) for row in rows) for name, rows in contracts.items()},
+            {name: tuple(names) for name, names in unclear.items()},
+        )
 
 
 def require_sha256(form: NormalForm, path: str) -> None:
@@ -90,7 +105,12 @@ def completing(path: str) -> str:
     )
 
 
-def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]]) -> NormalForm:
+def make(
+    path: str,
+    platforms: t.Mapping[str, t.Sequence[Package]],
+    contracts: t.Mapping[str, tuple[Stated, ...]] | None = None,
+    unclear: t.Mapping[str, tuple[str, ...]] | None = None,
+) -> NormalForm:
     """Check what holds for every format, and sort; raises Problem that names ``path``."""
     problems = []
     for platform, packages in platforms.items():
@@ -102,7 +122,9 @@ def make(path: str, platforms: t.Mapping[str, t.Sequence[Package]]) -> NormalFor
                 problems.append(f"{package.name} is listed twice for {platform}{by}")
     if problems:
         raise Problem(listing(f"{path} contradicts itself", problems))
-    return NormalForm({platform: ordered(packages) for platform, packages in sorted(platforms.items())})
+    return NormalForm(
+        {platform: ordered(packages) for platform, packages in sorted(platforms.items())}, dict(contracts or {}), dict(unclear or {})
+    )
 
 
 def is_sha256(text: str | None) -> bool:

@@ -21,7 +21,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm
 
 #: Part of the cache's file names: raise it when the readers or the normal form change.
-_READERS = 3
+_READERS = 4
 
 
 def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | None]) -> str:
@@ -50,24 +50,32 @@ def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | N
     )
 
 
-def read(path: str, categories: t.Collection[str] = (CATEGORY,), cache: str | None = None) -> NormalForm:
+def read(
+    path: str,
+    categories: t.Collection[str] = (CATEGORY,),
+    cache: str | None = None,
+    environment: str | None = None,
+    platform: str | None = None,
+) -> NormalForm:
     """Return the normal form of the lock at ``path``, of whatever format; raises Problem that names ``path``.
 
-    ``categories``: of a conda-lock.yml. ``cache``: a folder of this run that only its user can read, that Ansible removes
+    ``categories``: of a conda-lock.yml. ``environment``: of a pixi.lock; ``platform``: which of its platforms is meant where it
+    has several for hosts of one kind. ``cache``: a folder of this run that only its user can read, that Ansible removes
     when the run ends, and that all its forks share. The first fork that needs a lock parses it, by the sha256 of its
     content; the others wait for it and read the result, which takes a tenth of the time. Without ``cache`` it is parsed.
     """
     content = documents.content(path)
     if cache is None:
-        return parse(content, path, categories)
+        return parse(content, path, categories, environment, platform)
     os.makedirs(cache, mode=0o700, exist_ok=True)
-    key = json.dumps([_READERS, sorted(set(categories)), hashlib.sha256(content).hexdigest()])
+    asked = [sorted(set(categories)), environment, platform]
+    key = json.dumps([_READERS, asked, hashlib.sha256(content).hexdigest()])
     name = f"{cache}/{hashlib.sha256(key.encode()).hexdigest()}"
     with open(f"{name}.lock", "w", encoding="ascii") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError), open(f"{name}.json", encoding="utf-8") as file:
             return NormalForm.from_json(file.read())
-        form = parse(content, path, categories)
+        form = parse(content, path, categories, environment, platform)
         with open(f"{name}.part", "w", encoding="utf-8", opener=_private) as file:  # URLs may hold credentials
             file.write(form.to_json())
         os.rename(f"{name}.part", f"{name}.json")
@@ -78,8 +86,15 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def parse(content: bytes, path: str, categories: t.Collection[str] = (CATEGORY,)) -> NormalForm:
+def parse(
+    content: bytes,
+    path: str,
+    categories: t.Collection[str] = (CATEGORY,),
+    environment: str | None = None,
+    platform: str | None = None,
+) -> NormalForm:
     """Tell the format by the content and return the normal form; raises Problem that names ``path``."""
     if not categories:
         raise Problem(f"{path}: no categories are asked for; leave the option out for {CATEGORY}.")
-    return documents.normal_form(documents.parse(content, path, categories), path, categories)
+    document = documents.parse(content, path, categories, environment)
+    return documents.normal_form(document, path, categories, platform)

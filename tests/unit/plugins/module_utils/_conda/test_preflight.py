@@ -40,8 +40,8 @@ def package(name, version="1", build="0", depends=("x",), digest="1"):
     return Package("conda", name, version, build, "linux-64", url, digest * 64, depends=depends)
 
 
-def build(name, *packages):
-    return Build(Wanted(name, "present", "0" * 64, packages, {"bytecode": True}), "0" * 16)
+def build(name, *packages, contract=()):
+    return Build(Wanted(name, "present", "0" * 64, packages, contract, {"bytecode": True}), "0" * 16)
 
 
 def described(name, depends=(), constrains=(), scripts=(), size=4096):
@@ -195,3 +195,19 @@ def test_scripts_are_told_once_from_the_cache_or_from_the_archive(host, tmp_path
         {"package": "six 1 0", "scripts": ["post-link"]},
         {"package": "other 1 0", "scripts": ["pre-link", "pre-unlink"]},
     ]
+
+
+def test_what_the_lock_states_of_hosts_counts_like_what_packages_need(host, tmp_path):
+    platform = ("the lock's platform gpu", "virtual-packages")
+    contract = ((*platform, "__glibc >=2.99"), (*platform, "__archspec * x86_64_v2"), ("a 1 0", "constrains", "__cuda >=12"))
+    check = preflight.Preflight(Store(str(tmp_path)), enforce=True)
+    with pytest.raises(Problem) as caught:
+        check.examine([build("ai", FINE, contract=contract)])
+    assert "ai: needs __glibc >=2.99 (the lock's platform gpu, virtual-packages): the host has glibc 2.36." in str(caught.value)
+    stated = {one["need"]: (one["status"], one["from"][0]["field"]) for one in check.result()["ai"]["needs"]}
+    assert stated == {
+        "__glibc >=2.99": ("unsatisfied", "virtual-packages"),
+        "__glibc >=2.17": ("satisfied", "depends"),
+        "__archspec * x86_64_v2": ("satisfied", "virtual-packages"),
+        "__cuda >=12": ("satisfied", "constrains"),
+    }

@@ -26,7 +26,7 @@ LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         (b"<!DOCTYPE html>\n<html></html>", "HTML or XML page"),
         (b"\n  <?xml version='1.0'?>", "HTML or XML page"),
         (b"name: x\ndependencies: [python]\n", "is an environment file"),
-        (b"version: 6\nenvironments: {}\npackages: []\n", "is a pixi lock"),
+        (b"version: 5\nenvironments: {}\npackages: []\n", ": is a pixi lock of version 5"),
         (b"hello", "is no lock"),
         (b"[1, 2]", "is no lock"),
         (b"---\n", "is no lock"),
@@ -94,10 +94,10 @@ def test_forks_parse_a_lock_once(tmp_path, monkeypatch):
     log = tmp_path / "parsed"
     parse = reading.parse
 
-    def counted(content, name, categories):
+    def counted(*arguments):
         with open(log, "a", encoding="ascii") as file:
             file.write("x")
-        return parse(content, name, categories)
+        return parse(*arguments)
 
     monkeypatch.setattr(reading, "parse", counted)
     context = multiprocessing.get_context("fork")
