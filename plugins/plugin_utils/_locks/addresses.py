@@ -42,10 +42,7 @@ def read(written: str) -> Address:
     Environment variables are the controller's. An absolute path lies on the host; a relative one, and one that begins with
     ``~``, on the controller.
     """
-    names = {match[1] or match[2] for match in _VARIABLE.finditer(written)}
-    unset = sorted(name for name in names if name not in os.environ)
-    if unset:
-        raise ValueError(f"the environment variable {unset[0]} is not set on the controller")
+    _require_set(written)
     head, path = _split(written)
     head = _expand(head)
     if _SCHEME.match(head + path):
@@ -62,6 +59,12 @@ def read(written: str) -> Address:
     return Address(f"file://{CONTROLLER}/{subdir}{quote(name)}", os.path.normpath(place))
 
 
+def expanded(written: str) -> str:
+    """Return a URL with its environment variables, which are the controller's; raises ValueError as ``read``."""
+    _require_set(written)
+    return "".join(map(_expand, _split(written)))
+
+
 def written(package: Package) -> str:
     """Return the text that ``read`` makes the package's address of, without credentials."""
     if not package.source or "://" in package.source:
@@ -70,6 +73,14 @@ def written(package: Package) -> str:
         return package.source
     home = os.path.expanduser("~")
     return "~/" + os.path.relpath(package.source, home)
+
+
+def _require_set(written: str) -> None:
+    """Raise ValueError if ``written`` names an environment variable that is not there."""
+    names = {match[1] or match[2] for match in _VARIABLE.finditer(written)}
+    unset = sorted(name for name in names if name not in os.environ)
+    if unset:
+        raise ValueError(f"the environment variable {unset[0]} is not set on the controller")
 
 
 def _split(written: str) -> tuple[str, str]:

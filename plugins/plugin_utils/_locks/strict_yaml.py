@@ -12,6 +12,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 import yaml
@@ -28,6 +29,9 @@ LARGEST = 64 * 1024 * 1024
 
 #: Levels of nesting; the lock formats have five.
 DEEPEST = 20
+
+#: What ends a line in YAML 1.1.
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 _NULL = ("", "~", "null", "Null", "NULL")
 
@@ -90,10 +94,10 @@ def _read(text: str, path: str, what: str, wrap: t.Callable[[t.Any, t.Any, int, 
 
 
 def _tab(text: str, number: int) -> bool:
-    """Tell whether the line, counted from 0, is indented with a tab."""
-    lines = text.splitlines()
+    """Tell whether a tab stands among the spaces and hyphens that the line, counted from 0, begins with."""
+    lines = _BREAK.split(text)
     line = lines[number] if number < len(lines) else ""
-    return "\t" in line[: len(line) - len(line.lstrip())]
+    return "\t" in line[: len(line) - len(line.lstrip(" \t-"))]
 
 
 def _load(

@@ -12,35 +12,49 @@ import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import conda_specs
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, CondaSpec, Where
 
 #: conda's word for "not those that its configuration names": here none are ever added, so it says nothing.
 _NO_DEFAULTS = "nodefaults"
 
+_SPACE = re.compile(r"\s")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)*")
 
 
 def read(text: str, where: Where) -> Channel | None:
-    """Return the channel, or None for ``nodefaults``. Raises ValueError with what is wrong, fit to be shown."""
+    """Return the channel, or None for ``nodefaults``; environment variables in a URL are the controller's.
+
+    Raises ValueError with what is wrong, fit to be shown.
+    """
     if text == _NO_DEFAULTS:
         return None
     if "://" in text:
-        if not normal_form.is_url(text):
-            raise ValueError(f"{public_url(text)} is no address of a channel; http://, https:// and file:// are")
+        shown = public_url(text)
+        text = addresses.expanded(text)
+        if not normal_form.is_url(text) or _SPACE.search(text):
+            raise ValueError(f"{shown} is no address of a channel; http://, https:// and file:// are")
     elif not _NAME.fullmatch(text):
         raise ValueError(f"{text} is neither a channel's name nor a URL")
     return Channel(text.rstrip("/"), where)
 
 
 def with_those_of_specs(channels: t.Sequence[Channel], conda: t.Sequence[CondaSpec], notes: list[str]) -> tuple[Channel, ...]:
-    """Return ``channels`` and, after them, those that only specs such as ``nvidia::cuda`` name, as conda does; adds notes."""
+    """Return ``channels`` and, after them, those that only specs such as ``nvidia::cuda`` name, as conda does; adds notes.
+
+    Raises Problem where a spec names no channel.
+    """
     found = {channel.text: channel for channel in channels}
     for spec in conda:
         text = conda_specs.read(spec.text).channel.rstrip("/")
         if text and text not in found and not any(one.endswith(f"/{text}") for one in found):
-            found[text] = Channel(text, spec.where)
+            try:
+                channel = read(text, spec.where)
+            except ValueError as error:
+                raise Problem(f"{spec.where}: {error}.") from None
+            found[text] = channel or Channel(text, spec.where)
             shown = public_url(text) if "://" in text else text
             notes.append(f"{spec.where}: the channel {shown} is not among channels; it is taken as the last of them.")
     return tuple(found.values())

@@ -112,7 +112,7 @@ def _slip(name: str, text: str) -> str:
         return f"{whole}: what follows the ; is a marker, which only pip knows; write {whole.partition(';')[0].strip()}"
     if wrong := re.search(r"=[<>]", text):
         return f"{whole}: {wrong[0]} is no comparison; write {whole.replace(wrong[0], wrong[0][::-1])}"
-    if missing := re.search(r"([A-Za-z0-9.*])\s*(?=[<>!~])", text):
+    if missing := re.search(r"([A-Za-z0-9.*])\s*(?=[<>]|[!~]=)", text):
         split = missing.end(1)
         return f"{whole}: no comma stands between two comparisons; write {name}{text[:split]},{text[split:].lstrip()}"
     if re.search(r"[=<>!~|,(]\s*$", text):

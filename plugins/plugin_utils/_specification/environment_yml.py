@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form, strict_yaml
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form, strict_yaml
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import channel_list, conda_specs, pip_lines
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.mistakes import Mistakes
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
@@ -24,6 +24,8 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
 KIND = "environment.yml"
 
 _KNOWN = ("name", "channels", "dependencies", "prefix", "variables", "platforms", "category")
+_LOCK = {"metadata", "package"}
+_PIXI = {"version", "environments"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SELECTOR = re.compile(r"^\s*-\s[^#]*#\s*(\[[^\]]+\])\s*$")
 
@@ -33,6 +35,8 @@ def parse(text: str, path: str) -> Specification:
     root = strict_yaml.load_nodes(text, path, "an environment file")
     if root is None or not isinstance(root.value, dict):
         raise Problem(f"{path} is no environment file: it has no keys such as name and dependencies.")
+    if _LOCK <= set(root.value) or _PIXI <= set(root.value):
+        raise Problem(f"{path} is a lock already: give it to conda_env as it is, or lock what it was made from.")
     if "dependencies" not in root.value:
         raise Problem(f"{path} is no environment file: it has no dependencies.")
     return _Reader(path, root.value, text).specification()
@@ -56,17 +60,20 @@ class _Reader:
         self._unknown_keys()
         channels = self._channels()
         conda, pip_nodes = self._dependencies()
-        pip = pip_lines.Reader(self.path, self.mistakes)
+        pip = pip_lines.Reader(self.mistakes)
         for node in pip_nodes:
-            pip.line(node.value, self.where(node))
+            for _number, line in pip_lines.logical_lines(node.value):
+                pip.line(line, self.where(node))
+        options = pip.finish()
+        conda += pip.conda
         specification = Specification(
             self.path,
             KIND,
             name=self._name(),
-            channels=channel_list.with_those_of_specs(channels, conda, self.notes),
+            channels=tuple(channels),
             conda=tuple(conda),
             pip=tuple(pip.requirements),
-            pip_options=pip.options(),
+            pip_options=options,
             platforms=self._platforms(),
             variables=self._variables(),
             notes=tuple([*self.notes, *pip.notes]),
@@ -181,7 +188,10 @@ class _Reader:
     def _spec(self, item: strict_yaml.Node, conda: list[CondaSpec]) -> None:
         text = " ".join((item.value or "").split())
         try:
-            conda.append(CondaSpec(text, conda_specs.read(text).name, self.where(item)))
+            name = conda_specs.read(text).name
+            if "://" in text:  # the channel's URL
+                text = addresses.expanded(text)
+            conda.append(CondaSpec(text, name, self.where(item)))
         except ValueError as error:
             self.mistakes.add(self.where(item), str(error))
 

@@ -11,9 +11,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s#]+")
 
 
 class Where(t.NamedTuple):
@@ -28,7 +32,7 @@ class Where(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Channel:
-    """``text``: a name (``conda-forge``) or a URL as written; may hold credentials."""
+    """``text``: a name (``conda-forge``) or a URL, environment variables filled in; may hold credentials."""
 
     text: str = dataclasses.field(repr=False)
     where: Where
@@ -36,25 +40,34 @@ class Channel:
 
 @dataclasses.dataclass(frozen=True)
 class CondaSpec:
-    """One dependency for conda. ``text``: a match spec (CEP 29), without a comment. ``name``: of the package, lower case."""
+    """One dependency for conda. ``text``: a match spec (CEP 29), without a comment; its channel may be a URL with credentials.
 
-    text: str
+    ``name``: of the package, lower case.
+    """
+
+    text: str = dataclasses.field(repr=False)
     name: str
     where: Where
 
 
 @dataclasses.dataclass(frozen=True)
 class PipRequirement:
-    """One dependency for pip. ``text``: PEP 508, without a comment. ``name``: as PEP 503 compares it."""
+    """One dependency for pip. ``text``: PEP 508, without a comment, environment variables filled in; may hold credentials.
 
-    text: str
+    ``name``: as PEP 503 compares it.
+    """
+
+    text: str = dataclasses.field(repr=False)
     name: str
     where: Where
 
 
 @dataclasses.dataclass(frozen=True)
 class PipOptions:
-    """How the pip part is resolved, as pip's own options say it. URLs may hold credentials."""
+    """How the pip part is resolved, as pip's own options say it. URLs may hold credentials.
+
+    ``find_links``: URLs, and absolute paths on the controller.
+    """
 
     index_url: str = dataclasses.field(default="", repr=False)
     extra_index_urls: tuple[str, ...] = dataclasses.field(default=(), repr=False)
@@ -81,7 +94,7 @@ class WantedArchive:
 class Specification:
     """An input of ``conda_lock``, of whatever format.
 
-    ``kind``: ``environment.yml``, ``requirements.txt`` or ``explicit``. ``platforms``: those the input itself names.
+    ``kind``: ``environment.yml``, ``requirements.txt``, ``conda list`` (of ``--export``) or ``explicit``. ``platforms``: those the input itself names.
     ``variables``: for the activated environment (environment.yml's ``variables``). ``notes``: sentences for the user about
     what was ignored or could not be kept, each with its line. ``archives``: conda packages that are fixed already.
     """
@@ -99,21 +112,30 @@ class Specification:
     notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """Return the sha256 of what is wanted: comments, order of lines and credentials do not count, order of channels does."""
+        """Return the sha256 of what is wanted.
+
+        Comments, the order of lines, credentials and the directory that all files lie in do not count; the order of channels does.
+        """
+        here = os.path.dirname(os.path.abspath(self.path))
         wanted = {
-            "channels": [public_url(one.text) if "://" in one.text else one.text for one in self.channels],
-            "conda": sorted(one.text for one in self.conda),
-            "pip": sorted(one.text for one in self.pip),
+            "channels": [_public(one.text) for one in self.channels],
+            "conda": sorted(_public(one.text) for one in self.conda),
+            "pip": sorted(_public(one.text) for one in self.pip),
             "options": [
-                public_url(self.pip_options.index_url),
-                [public_url(url) for url in self.pip_options.extra_index_urls],
-                [public_url(url) if "://" in url else url for url in self.pip_options.find_links],
+                _public(self.pip_options.index_url),
+                [_public(url) for url in self.pip_options.extra_index_urls],
+                [url if "://" in url else os.path.relpath(url, here) for url in map(_public, self.pip_options.find_links)],
                 self.pip_options.no_index,
                 self.pip_options.pre,
-                sorted(one.text for one in self.pip_options.constraints),
+                sorted(_public(one.text) for one in self.pip_options.constraints),
             ],
             "platforms": sorted(self.platforms),
             "variables": dict(sorted(self.variables.items())),
-            "archives": sorted([public_url(one.address), one.md5, one.sha256] for one in self.archives),
+            "archives": sorted([_public(one.address), one.md5, one.sha256] for one in self.archives),
         }
         return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+
+
+def _public(text: str) -> str:
+    """Return ``text`` with the public form of every URL in it; what follows a ``#``, a hash, stays."""
+    return _URL.sub(lambda match: public_url(match[0]), text)

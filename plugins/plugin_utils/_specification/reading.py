@@ -9,24 +9,38 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import channel_list, environment_yml
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import CondaSpec, Specification, Where
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import (
+    channel_list,
+    conda_list,
+    environment_yml,
+    explicit_list,
+    pip_lines,
+    requirements_txt,
+    sources,
+)
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
+    Channel,
+    CondaSpec,
+    Specification,
+    Where,
+)
 
-#: Bytes. An @EXPLICIT list of a thousand packages has 150,000.
-LARGEST = 8 * 1024 * 1024
+_PYTHON = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+([a-z]+[0-9]+)?")
+
+#: A line that only YAML has: a key at the margin (also after tabs, which are told then), or what begins a document or list.
+_YAML = re.compile(r"^(---|[{\[]|[\w-]+[ \t]*:(\s|$)|- )|^\s*(name|channels|dependencies):(\s|$)", re.MULTILINE)
+
+#: A table of TOML, or a key at the margin.
+_TOML = re.compile(r"\[+[\w.\"'-]+\]+$|[\w-]+ = [\"'\[{]")
 
 
 def read(path: str, channels: t.Sequence[str] = (), python: str | None = None) -> Specification:
     """Return what the file at ``path`` wants; raises Problem that names it. See ``parse``."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise Problem(f"{path} cannot be read: {error.strerror}.") from None
-    return parse(content, path, channels, python)
+    return parse(sources.content(path), path, channels, python)
 
 
 def parse(content: bytes, path: str, channels: t.Sequence[str] = (), python: str | None = None) -> Specification:
@@ -34,13 +48,45 @@ def parse(content: bytes, path: str, channels: t.Sequence[str] = (), python: str
 
     ``channels`` and ``python``, an exact version, are for an input that names none.
     """
-    if len(content) > LARGEST:
-        raise Problem(f"{path} is larger than {LARGEST // 1024**2} MiB: nothing that can be locked is.")
-    specification = environment_yml.parse(content.decode("utf-8-sig"), path)
-    if python and not any(spec.name == "python" for spec in specification.conda):
-        spec = CondaSpec(f"python=={python}", "python", Where("the option python"))
-        specification = dataclasses.replace(specification, conda=(*specification.conda, spec))
-    if not specification.channels:
-        given = [channel_list.read(text, Where("the option channels")) for text in channels]
-        specification = dataclasses.replace(specification, channels=tuple(one for one in given if one))
-    return specification
+    text = sources.text(content, path)
+    if not text.strip():
+        raise Problem(f"{path} is empty: nothing in it says what is wanted.")
+    if text.lstrip().startswith("<"):
+        raise Problem(f"{path} is an HTML or XML page: a download may have failed.")
+    if explicit_list.looks_like(text):
+        return explicit_list.parse(text, path)
+    if conda_list.looks_like(text):
+        return _completed(conda_list.parse(text, path), channels, python)
+    if _TOML.match(next(pip_lines.logical_lines(text), (0, ""))[1]):
+        raise Problem(f"{path} is TOML, which is not read: write its dependencies into an environment.yml, below pip:.")
+    if _YAML.search(text):
+        return _completed(environment_yml.parse(text, path), channels, python)
+    if requirements_txt.looks_like(text):
+        return _completed(requirements_txt.parse(text, path), channels, python)
+    raise Problem(f"{path} is neither an environment.yml nor a requirements file, nor an @EXPLICIT list of conda's.")
+
+
+def _completed(specification: Specification, channels: t.Sequence[str], python: str | None) -> Specification:
+    """Return ``specification`` with what the options say where it is silent."""
+    path = specification.path
+    if not any(spec.name == "python" for spec in specification.conda):
+        if python and not _PYTHON.fullmatch(python):
+            raise Problem(f"The option python is {python}: give an exact version, such as 3.10.14.")
+        if python:
+            spec = CondaSpec(f"python=={python}", "python", Where("the option python"))
+            specification = dataclasses.replace(specification, conda=(spec, *specification.conda))
+        elif specification.kind == requirements_txt.KIND:
+            raise Problem(f"{path} does not say which Python it is for: give the option python, such as python=3.10.14.")
+    channels_there: list[Channel | None] = list(specification.channels)
+    if not channels_there:
+        where = Where("the option channels")
+        try:
+            channels_there = [channel_list.read(text, where) for text in channels]
+        except ValueError as error:
+            raise Problem(f"{where}: {error}.") from None
+    notes = list(specification.notes)
+    return dataclasses.replace(
+        specification,
+        channels=channel_list.with_those_of_specs([one for one in channels_there if one], specification.conda, notes),
+        notes=tuple(notes),
+    )

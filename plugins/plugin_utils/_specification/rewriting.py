@@ -1,0 +1,76 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""New specs in an environment.yml's text, which otherwise stays as it is.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import strict_yaml
+
+_WHAT = "an environment file"
+
+#: What the file is called in errors: the caller knows its path and has read it before.
+_FILE = "environment.yml"
+
+_MARK = "\ufeff"
+
+
+def pinned(text: str, pins: t.Mapping[int, str]) -> str:
+    """Return ``text`` with another spec on each line that ``pins`` names (counted from 1), for conda or in ``pip:``.
+
+    Comments, quotation marks, indentation, order and line endings stay. Raises Problem where a line does not hold exactly one
+    dependency that is written on this line alone.
+    """
+    if text.startswith(_MARK):  # which places in the text do not count
+        return _MARK + pinned(text.removeprefix(_MARK), pins)
+    root = strict_yaml.load_nodes(text, _FILE, _WHAT)
+    by_line: dict[int, list[strict_yaml.Node]] = {}
+    for node in _dependencies(root):
+        by_line.setdefault(node.line, []).append(node)
+    # From the end, so that places before it stay right.
+    for number, pin in sorted(pins.items(), reverse=True):
+        found = by_line.get(number, [])
+        if len(found) != 1:
+            what = "several dependencies stand" if found else "no dependency stands"
+            raise Problem(f"{_FILE}, line {number}: {what} on this line, so {pin} cannot be written into it.")
+        node = found[0]
+        written = text[node.start : node.end]
+        if node.style in ("|", ">") or len(written.splitlines()) > 1:
+            raise Problem(f"{_FILE}, line {number}: the dependency takes more than this line, so {pin} cannot be written into it.")
+        text = text[: node.start] + _quoted(pin, node) + text[node.end :]
+    return text
+
+
+def _dependencies(root: strict_yaml.Node | None) -> t.Iterator[strict_yaml.Node]:
+    """Return the entries for conda and for pip, wherever they stand in the order of the text."""
+    top = root.value if root and isinstance(root.value, dict) else {}
+    section = top.get("dependencies")
+    for item in section.value if section and isinstance(section.value, list) else []:
+        if isinstance(item.value, str):
+            yield item
+        elif isinstance(item.value, dict) and (pip := item.value.get("pip")) and isinstance(pip.value, list):
+            yield from (line for line in pip.value if isinstance(line.value, str))
+
+
+def _quoted(pin: str, node: strict_yaml.Node) -> str:
+    """Return ``pin`` as a scalar of the node's style, in quotation marks where it would be read as something else without."""
+    if node.style == '"':
+        return '"' + pin.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if node.style == "'" or not _plain(pin, node.flow):
+        return "'" + pin.replace("'", "''") + "'"
+    return pin
+
+
+def _plain(pin: str, flow: bool) -> bool:
+    """Tell whether ``pin`` is read as itself without quotation marks."""
+    try:
+        found = strict_yaml.load(f"[{pin}]" if flow else f"- {pin}", _FILE, _WHAT)
+    except Problem:
+        return False
+    return found == [pin]
