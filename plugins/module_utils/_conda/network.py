@@ -107,18 +107,23 @@ class Network:
         return known.header() if known else None
 
     def _from_netrc(self, host: str) -> Credential | None:
+        entry = self.netrc_entries().get(host)
+        return Credential(*entry) if entry else None
+
+    def netrc_entries(self) -> dict[str, tuple[str, str]]:
+        """Return user and password by machine, as the netrc file has them; raises Problem if it cannot be read."""
         path = self.netrc or os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
         if not self.netrc and not os.path.isfile(path):
-            return None
+            return {}
         import netrc
 
         try:
-            entry = netrc.netrc(path).hosts.get(host)
+            hosts = netrc.netrc(path).hosts
         except netrc.NetrcParseError as error:  # its own text may quote a password
             raise Problem(f"netrc: {path}, line {error.lineno}: is not understood, see netrc(5).") from None
         except (OSError, UnicodeDecodeError) as error:
             raise Problem(f"netrc: {path} cannot be read: {getattr(error, 'strerror', None) or 'no text'}.") from None
-        return Credential(entry[0] or "", entry[2] or "") if entry else None
+        return {name: (entry[0] or "", entry[2] or "") for name, entry in hosts.items() if name != "default"}
 
 
 def secrets(params: t.Mapping[str, t.Any]) -> set[str]:

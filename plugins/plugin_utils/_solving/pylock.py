@@ -1,0 +1,111 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What uv writes (pylock.toml, PEP 751) as entries of a lock.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+import typing as t
+from urllib.parse import quote, unquote, urlsplit
+
+from packaging.tags import Tag
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import file_name, public_url
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.addresses import CONTROLLER
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import wheel_choice
+
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==|@)")
+
+
+def preferred(keep: t.Iterable[Entry]) -> str:
+    """Return a pylock.toml of the versions in ``keep``, which uv keeps to as far as it can; nothing if there are none."""
+    entries = sorted((canonical(one.package.name), one.package.version) for one in keep if one.package.manager == "pip")
+    tables = [f'[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, version in entries]
+    return 'lock-version = "1.0"\ncreated-by = "lockstep"\n' + "".join(tables) if tables else ""
+
+
+def entries(
+    text: str,
+    suiting: t.Mapping[Tag, int],
+    keep: t.Iterable[Entry],
+    base: str,
+    without: t.Container[str] = (),
+) -> tuple[Entry, ...]:
+    """Return the packages of a pylock.toml, by name; their needs are not known to it.
+
+    ``suiting``: tags of the target (``wheel_choice.ranks``). ``keep``: a wheel in it stays the chosen one while its release
+    has it. ``base``: the directory from which wheels on the controller are named. ``without``: names to leave out.
+    Raises one Problem that lists what cannot be locked.
+    """
+    kept = {(canonical(one.package.name), one.package.sha256) for one in keep if one.package.manager == "pip"}
+    found = []
+    wrong = []
+    for table in tomllib.loads(text).get("packages", []):
+        name = canonical(table["name"])
+        if name in without:
+            continue
+        archives = [table["archive"]] if "archive" in table else table.get("wheels", [])
+        by_name = {_file_name(one): one for one in archives}
+        stays = [one for one in sorted(by_name) if (name, _sha256(by_name[one])) in kept]
+        chosen = wheel_choice.best(stays, suiting) or wheel_choice.best(by_name, suiting)
+        if chosen is None:
+            there = ", ".join(sorted(by_name)) or "no wheel"
+            wrong.append(f"{name} {table.get('version', '')}: {there}")
+            continue
+        archive = by_name[chosen]
+        if not normal_form.is_sha256(_sha256(archive)):
+            wrong.append(f"{name}: the sha256 of {chosen} could not be had")
+            continue
+        split = normal_form.split_wheel_name(chosen)
+        version = table.get("version") or (split[1] if split else "")
+        url, source = _address(archive, base)
+        package = Package("pip", name, version, "", "", url, _sha256(archive), source=source)
+        found.append(Entry(package, size=archive.get("size")))
+    if wrong:
+        raise Problem(normal_form.listing("The pip part has packages that cannot be locked for this target", wrong))
+    return tuple(sorted(found, key=lambda one: one.package.name))
+
+
+def needs(text: str) -> dict[str, tuple[str, ...]]:
+    """Return which packages each package needs, by name, from the comments (``# via``) of a requirements.txt of uv's."""
+    wanted: dict[str, set[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if match := _NAME.match(line):
+            name = canonical(match[1])
+            wanted.setdefault(name, set())
+        elif line.lstrip().startswith("#") and name:
+            said = line.lstrip(" #").removeprefix("via").strip()
+            if said and not said.startswith("-"):
+                wanted.setdefault(canonical(said.partition("[")[0]), set()).add(name)
+    return {one: tuple(sorted(those)) for one, those in wanted.items()}
+
+
+def _file_name(archive: t.Mapping[str, t.Any]) -> str:
+    return file_name(archive["url"]) if "url" in archive else os.path.basename(archive["path"])
+
+
+def _sha256(archive: t.Mapping[str, t.Any]) -> str:
+    return str(archive.get("hashes", {}).get("sha256", "")).lower()
+
+
+def _address(archive: t.Mapping[str, t.Any], base: str) -> tuple[str, str]:
+    """Return URL and source (see ``packages.Package``): what lies on the controller is fetched from there."""
+    url = archive.get("url", "")
+    if url and not url.startswith("file:"):
+        return public_url(url), ""
+    path = unquote(urlsplit(url).path) if url else archive["path"]
+    inside = os.path.relpath(path, base)
+    source = path if inside.startswith("..") else inside
+    return f"file://{CONTROLLER}/{quote(os.path.basename(path))}", source

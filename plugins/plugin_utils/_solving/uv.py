@@ -1,0 +1,162 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One call of uv, which sees nothing of the user's own configuration, and whose words hold no secret.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import typing as t
+from urllib.parse import quote, urlsplit
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import children
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import redact
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import hidden, public_url
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import PipOptions
+
+#: What pip and uv ask if nobody names another index.
+PYPI = "https://pypi.org/simple"
+
+#: What of the controller's environment is about its network, not about pip; lower case wins, as everywhere.
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+#: Servers that uv sends a token to without encryption.
+_LOCAL = frozenset(["localhost", "127.0.0.1", "::1"])
+
+
+class Answer(t.NamedTuple):
+    """How a call ended. ``words``: uv's errors and warnings without secrets. ``status`` 1: there is no solution."""
+
+    status: int
+    words: str
+
+
+def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, work: str) -> Answer:
+    """Run ``uv pip compile`` with ``arguments``; nothing secret is among them.
+
+    ``work``: a private directory, of this call alone; credentials lie there as long as uv runs. Raises Problem if uv cannot
+    be run or was killed.
+    """
+    environment, secrets = _environment(settings, options, work)
+    argv = [
+        *(settings.tools.uv, "pip", "compile", *arguments),
+        *("--python", settings.tools.python, "--no-python-downloads", "--cache-dir", f"{settings.cache}/uv"),
+        *("--no-config", "--system-certs", "--no-progress", "--color", "never"),
+    ]
+    try:
+        process = children.run(argv, environment, errors=subprocess.STDOUT)
+    except OSError as error:
+        raise Problem(
+            f"uv: {settings.tools.uv} cannot be run: {error.strerror}. It resolves the pip part; pip install uv brings it."
+        ) from None
+    words = process.stdout.decode("utf-8", "replace")
+    for secret in sorted(secrets, key=len, reverse=True):
+        words = words.replace(secret, "***")
+    words = redact(words).strip()
+    if process.returncode not in (0, 1, 2):
+        ended = f"was ended by signal {-process.returncode}" if process.returncode < 0 else f"ended with {process.returncode}"
+        raise Problem(f"uv {ended} while it resolved the pip part. {words[-2000:]}".rstrip())
+    return Answer(process.returncode, words)
+
+
+def with_credentials(url: str, network: Network) -> str:
+    """Return ``url`` with the user and the password that its server is told; a token does not fit into it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        return url
+    kind, _, value = (network.authorization(url) or "").partition(" ")
+    if kind != "Basic":
+        return url
+    user, _, password = base64.b64decode(value).decode().partition(":")
+    server = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{server}").geturl()
+
+
+def _environment(settings: Settings, options: PipOptions, work: str) -> tuple[dict[str, str], set[str]]:
+    """Return all of uv's environment and what of it must not be shown; writes files with credentials into ``work``."""
+    network = settings.network
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": work,
+        "LC_ALL": "C.UTF-8",
+        "UV_HTTP_TIMEOUT": str(max(1, round(network.timeout))),
+        "UV_HTTP_RETRIES": str(network.retries),
+        "UV_CREDENTIALS_DIR": work,
+        "NETRC": f"{work}/netrc",
+    }
+    if network.proxy:
+        environment.update(dict.fromkeys(_PROXIES[:3], network.proxy))
+    else:
+        for name in _PROXIES:
+            if value := os.environ.get(name) or os.environ.get(name.upper()):
+                environment[name] = value
+    if network.ca_bundle:
+        environment["SSL_CERT_FILE"] = network.ca_bundle
+    else:
+        environment.update({name: os.environ[name] for name in _CERTIFICATES if os.environ.get(name)})
+    indexes = [] if options.no_index else [options.index_url or PYPI, *options.extra_index_urls]
+    links = [link for link in options.find_links if "://" in link]
+    if indexes:
+        environment["UV_DEFAULT_INDEX"] = with_credentials(indexes[0], network)
+        environment["UV_INDEX"] = " ".join(with_credentials(url, network) for url in indexes[1:])
+    secrets = _write_credentials(network, [*indexes, *links], work)
+    for url in (*environment.values(), *links):
+        secrets |= hidden(url) if "://" in url else set()
+    return environment, secrets
+
+
+def _write_credentials(network: Network, addresses: t.Sequence[str], work: str) -> set[str]:
+    """Write ``netrc`` (users and passwords) and ``credentials.toml`` (tokens), for uv alone; return the secrets in them."""
+    secrets = set()
+    machines = network.netrc_entries()
+    tokens = {}
+    for server, one in network.credentials.items():
+        if one.token:
+            tokens[f"https://{server}"] = one.token
+        elif ":" not in server:
+            machines[server] = (one.username, one.password)
+        secrets |= {text for text in (one.token, one.password) if text}
+    for url in addresses:
+        parts = urlsplit(url)
+        kind, _, value = (network.authorization(parts.geturl()) or "").partition(" ")
+        if kind != "Bearer":
+            continue
+        if parts.scheme != "https" and parts.hostname not in _LOCAL:
+            raise Problem(
+                f"credentials: {parts.netloc}: a token is sent by https only, but the index is {public_url(url)}."
+            )
+        tokens[f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"] = value
+    lines = []
+    for server, (user, password) in sorted(machines.items()):
+        secrets.add(password)
+        if re.search(r"[\s\"\\#]", user + password):
+            continue  # netrc has no way to write it that every reader agrees on; it is in the index's own URL
+        lines.append(f"machine {server} login {user} password {password}\n")
+    write_private(f"{work}/netrc", "".join(lines))
+    entries = [
+        f'[[credential]]\nservice = "{service}"\nscheme = "bearer"\ntoken = {_toml(token)}\n'
+        for service, token in sorted(tokens.items())
+    ]
+    write_private(f"{work}/credentials.toml", "".join(entries))
+    return secrets - {""}
+
+
+def _toml(text: str) -> str:
+    """Return a TOML string; ``text`` is on one line."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def write_private(path: str, text: str) -> None:
+    """Write a file that nobody else can read."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
