@@ -23,7 +23,7 @@ def solve(
     specification: Specification,
     targets: t.Sequence[Target],
     settings: Settings,
-    keep: t.Mapping[str, t.Sequence[Entry]] = {},
+    keep: t.Mapping[str, t.Sequence[Entry]] | None = None,
 ) -> dict[str, tuple[Entry, ...]]:
     """Return the packages of conda of each target, by platform and in the order of their names.
 
@@ -37,7 +37,7 @@ def solve(
             "virtual_packages": [_virtual(name, text) for name, text in sorted(target.virtual_packages.items()) if text],
             "keep": {
                 entry.package.name: entry.package.file_name
-                for entry in keep.get(target.platform, ())
+                for entry in (keep or {}).get(target.platform, ())
                 if entry.package.manager == "conda"
             },
         }
