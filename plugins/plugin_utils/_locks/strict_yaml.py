@@ -36,8 +36,6 @@ _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _NULL = ("", "~", "null", "Null", "NULL")
 
 
-
-
 @dataclasses.dataclass(frozen=True)
 class Node:
     """A value and where it is written. ``value``: str, None, or a list or dict of nodes.

@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import file_name
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
@@ -82,6 +80,9 @@ def read(text: str, expand: t.Callable[[str], str]) -> Read:
 
     ``expand``: puts in environment variables; what it returns is in no error.
     """
+    # ansible-core brings it, but ansible-test imports every plugin without what ansible-core brings.
+    from packaging.requirements import InvalidRequirement, Requirement
+
     _refuse_sources(text)
     bare = text.split(";")[0].strip()
     if _SCHEME.match(bare):  # a wheel's URL alone, which pip takes too
