@@ -24,7 +24,10 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 WRITTEN = "lockstep.packages"
 
 #: What to do about entries without a hash, and about pip packages that are no wheels.
-REMEDY = "Lock again with a tool that writes sha256 for every package."
+REMEDY = (
+    "Lock again what it was made from, which writes a sha256 for every package: "
+    f"{normal_form.locking('environment.yml')}."
+)
 WHEEL_REMEDY = (
     "Only wheels are installed, since building a package would run its code as root. Build the wheel once "
     "(pip wheel --no-deps PACKAGE), serve it, and lock its URL with its sha256."

@@ -15,7 +15,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock, explicit, pixi, strict_yaml
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm, Stated, make
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm, Stated, locking, make
 
 
 def content(path: str) -> bytes:
@@ -40,7 +40,8 @@ def parse(
 ) -> Document:
     """Tell the format by the content and return the lock, with the entries of ``categories`` only (None: with all).
 
-    ``environment``: of a pixi.lock, which has several (None: ``default``). Raises Problem that names ``path``. A lock that was edited by hand is returned; see ``check_unedited``.
+    ``environment``: of a pixi.lock, which has several (None: ``default``). Raises Problem that names ``path``. A lock that
+    was edited by hand is returned; see ``check_unedited``.
     """
     if not content.strip():
         raise Problem(f"{path} is empty: it is no lock.")
@@ -67,8 +68,8 @@ def parse(
         return conda_lock.document(data, path, categories)
     if isinstance(data, dict) and "dependencies" in data:
         raise Problem(
-            f"{path} is an environment file: it says what is wanted, not which archives. Lock it first "
-            "(for example: conda-lock lock --file environment.yml), and give the lock."
+            f"{path} is an environment file: it says what is wanted, not which archives. Lock it first, and give the lock: "
+            f"{locking(path)}."
         )
     raise Problem(f"{path} is no lock: neither an {explicit.MARKER} list nor a conda-lock.yml or pixi.lock.")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import typing as t
 from urllib.parse import urlsplit
 
@@ -98,11 +99,13 @@ def require_sha256(form: NormalForm, path: str) -> None:
 
 
 def completing(path: str) -> str:
-    """Return what to do about a lock whose hashes are missing or weak."""
-    return (
-        "This makes a lock of exactly these builds with their sha256: ansible localhost -m lockstep.gpufleet.conda_lock "
-        f"-a 'file={path} lock=conda-lock.yml policy=off'."
-    )
+    """Return what to do about the lock at ``path``, whose hashes are missing or weak."""
+    return f"This makes a lock of exactly these builds, with the sha256 of each: {locking(path)}."
+
+
+def locking(path: str) -> str:
+    """Return the command that locks the file at ``path``."""
+    return f"ansible-playbook lockstep.gpufleet.lock -e {shlex.quote('file=' + shlex.quote(path))}"
 
 
 def make(

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
+from ansible.parsing.splitter import parse_kv
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,7 +115,7 @@ def test_an_md5_is_read_and_then_refused_with_the_command_that_completes_it():
         normal_form.require_sha256(form, "lock.txt")
     said = str(caught.value)
     assert said.startswith("lock.txt has entries without a sha256:\n- numpy-1.26.4-py311h0_0.conda for linux-64 (md5 only)\n- x-1")
-    assert "lockstep.gpufleet.conda_lock -a 'file=lock.txt " in said and "require_sha256: false" in said
+    assert "ansible-playbook lockstep.gpufleet.lock -e file=lock.txt. " in said and "require_sha256: false" in said
     normal_form.require_sha256(reading.parse(f"@EXPLICIT\n{URL}#{A}".encode(), "l"), "lock.txt")
 
 
@@ -141,3 +144,9 @@ def test_any_text_is_read_or_refused_by_one_clear_error(text):
         parse("@EXPLICIT\n" + text)
     except Problem as problem:
         assert str(problem).startswith("lock.txt")
+
+
+def test_the_command_that_locks_a_file_can_be_typed():
+    assert normal_form.locking("/srv/env.yml") == "ansible-playbook lockstep.gpufleet.lock -e file=/srv/env.yml"
+    (argument,) = shlex.split(normal_form.locking("/srv/my env.yml"))[3:]
+    assert parse_kv(argument) == {"file": "/srv/my env.yml"}

@@ -25,7 +25,7 @@ LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         (b"@EXPLICIT\n\0", "is no text"),
         (b"<!DOCTYPE html>\n<html></html>", "HTML or XML page"),
         (b"\n  <?xml version='1.0'?>", "HTML or XML page"),
-        (b"name: x\ndependencies: [python]\n", "is an environment file"),
+        (b"name: x\ndependencies: [python]\n", "-e file=some/lock."),
         (b"version: 5\nenvironments: {}\npackages: []\n", ": is a pixi lock of version 5"),
         (b"hello", "is no lock"),
         (b"[1, 2]", "is no lock"),
