@@ -36,9 +36,11 @@ _KEYS = frozenset(
     ]
 )
 
-#: One comparison, several of them, and the build that may follow; ``^...$`` are regular expressions.
-_ONE = r"(?:==|>=|<=|!=|~=|=|<|>)?\s*(?:\^[^\s$]*\$|[A-Za-z0-9_.+!*-]+)"
-_CONSTRAINT = re.compile(rf"\(?{_ONE}(?:\s*[,|]\s*{_ONE})*\)?(?:(?:\s*=\s*|\s+)(?P<build>\^[^\s$]*\$|[A-Za-z0-9_.+*]+))?")
+#: One comparison, several of them, and the build that may follow, where ``^...$`` is a regular expression.
+_VERSION = r"[A-Za-z0-9][A-Za-z0-9_.+!-]*\*?"
+_ONE = rf"(?:={{0,2}}\s*\*|(?:==|>=|<=|!=|~=|=|<|>)?\s*{_VERSION})"
+_SEVERAL = rf"{_ONE}(?:\s*[,|]\s*{_ONE})*"
+_CONSTRAINT = re.compile(rf"(?:\({_SEVERAL}\)|{_SEVERAL})(?:(?:\s*=\s*|\s+)(?P<build>\^[^\s$]*\$|[A-Za-z0-9_.+*]+))?")
 _GRAMMAR = "write NAME, NAME=VERSION, NAME=VERSION=BUILD or NAME>=VERSION,<VERSION"
 
 
@@ -85,6 +87,8 @@ def _check(name: str, constraint: str) -> dict[str, str]:
 
 def _pairs(name: str, inside: str) -> dict[str, str]:
     """Return what brackets hold."""
+    if not inside.strip():
+        raise ValueError(f"{name}[]: nothing stands in the brackets; {_GRAMMAR}")
     if "=" not in inside:
         raise ValueError(
             f"{name}[{inside}] asks for extras, which only pip knows; write {name}, and what the extra needs as packages of "
@@ -112,11 +116,11 @@ def _slip(name: str, text: str) -> str:
         return f"{whole}: what follows the ; is a marker, which only pip knows; write {whole.partition(';')[0].strip()}"
     if wrong := re.search(r"=[<>]", text):
         return f"{whole}: {wrong[0]} is no comparison; write {whole.replace(wrong[0], wrong[0][::-1])}"
+    if re.search(r"[=<>!~|,(]\s*$", text):
+        return f"{whole}: nothing follows the {text.strip()[-1]}; {_GRAMMAR}"
     if missing := re.search(r"([A-Za-z0-9.*])\s*(?=[<>]|[!~]=)", text):
         split = missing.end(1)
         return f"{whole}: no comma stands between two comparisons; write {name}{text[:split]},{text[split:].lstrip()}"
-    if re.search(r"[=<>!~|,(]\s*$", text):
-        return f"{whole}: nothing follows the {text.strip()[-1]}; {_GRAMMAR}"
     if text.startswith(","):
         return f"{whole} are several packages; write each on a line of its own"
     return ""

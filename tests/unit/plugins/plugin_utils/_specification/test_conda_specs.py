@@ -4,45 +4,64 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import conda_specs
 
 
-@pytest.mark.parametrize(
-    ("text", "name", "channel"),
-    [
-        ("numpy", "numpy", ""),
-        ("PyYAML", "pyyaml", ""),
-        ("_libgcc_mutex=0.1=conda_forge", "_libgcc_mutex", ""),
-        ("numpy=1.26.4=py310hb13e2d6_0", "numpy", ""),
-        ("numpy==1.26.4", "numpy", ""),
-        ("numpy == 1.26.4", "numpy", ""),
-        ("numpy = 1.26", "numpy", ""),
-        ("numpy >=1.26,<2", "numpy", ""),
-        ("numpy>=1.26 , <2", "numpy", ""),
-        ("numpy >=1.26,<2 py310*", "numpy", ""),
-        ("numpy>=1.26=py310*", "numpy", ""),
-        ("numpy 1.26.* py310_0", "numpy", ""),
-        ("numpy!=1.26.1", "numpy", ""),
-        ("numpy~=1.26", "numpy", ""),
-        ("numpy 1.26|1.27", "numpy", ""),
-        ("numpy (>=1.26)", "numpy", ""),
-        ("numpy=1!2.0+cu_1", "numpy", ""),
-        ("numpy ^1.*$", "numpy", ""),
-        ("pytorch=*=*cuda*", "pytorch", ""),
-        ("ruamel.yaml", "ruamel.yaml", ""),
-        ("numpy[version='>=1.2,<2',build=py*]", "numpy", ""),
-        ("numpy=1.2[build=py*]", "numpy", ""),
-        ("numpy[channel=nvidia]", "numpy", "nvidia"),
-        ("conda-forge::numpy=1.2", "numpy", "conda-forge"),
-        ("conda-forge/linux-64::numpy", "numpy", "conda-forge"),
-        ("conda-forge/label/dev::numpy", "numpy", "conda-forge/label/dev"),
-        ("https://h/c::numpy", "numpy", "https://h/c"),
-    ],
-)
+TAKEN = [
+    ("numpy", "numpy", ""),
+    ("PyYAML", "pyyaml", ""),
+    ("_libgcc_mutex=0.1=conda_forge", "_libgcc_mutex", ""),
+    ("numpy=1.26.4=py310hb13e2d6_0", "numpy", ""),
+    ("numpy==1.26.4", "numpy", ""),
+    ("numpy == 1.26.4", "numpy", ""),
+    ("numpy = 1.26", "numpy", ""),
+    ("numpy >=1.26,<2", "numpy", ""),
+    ("numpy>=1.26 , <2", "numpy", ""),
+    ("numpy >=1.26,<2 py310*", "numpy", ""),
+    ("numpy>=1.26=py310*", "numpy", ""),
+    ("numpy 1.26.* py310_0", "numpy", ""),
+    ("numpy!=1.26.1", "numpy", ""),
+    ("numpy~=1.26", "numpy", ""),
+    ("numpy 1.26|1.27", "numpy", ""),
+    ("numpy (>=1.26)", "numpy", ""),
+    ("numpy=1!2.0+cu_1", "numpy", ""),
+    ("numpy 1.26 ^py.*$", "numpy", ""),
+    ("pytorch=*=*cuda*", "pytorch", ""),
+    ("ruamel.yaml", "ruamel.yaml", ""),
+    ("numpy[version='>=1.2,<2',build=py*]", "numpy", ""),
+    ("numpy=1.2[build=py*]", "numpy", ""),
+    ("numpy[channel=nvidia]", "numpy", "nvidia"),
+    ("conda-forge::numpy=1.2", "numpy", "conda-forge"),
+    ("conda-forge/linux-64::numpy", "numpy", "conda-forge"),
+    ("conda-forge/label/dev::numpy", "numpy", "conda-forge/label/dev"),
+    ("https://h/c::numpy", "numpy", "https://h/c"),
+]
+
+#: Reads specs as the solver will, in a process of its own (rattler leaves threads).
+CHILD = """
+import json, sys, rattler
+specs = [rattler.MatchSpec(text, strict=False) for text in json.load(sys.stdin)]
+print(json.dumps([[spec.name.normalized, spec.channel.name if spec.channel else ""] for spec in specs]))
+"""
+
+
+@pytest.mark.parametrize(("text", "name", "channel"), TAKEN)
 def test_what_conda_takes(text, name, channel):
     assert conda_specs.read(text)[:2] == (name, channel)
+
+
+def test_rattler_takes_the_same_and_reads_the_same_names():
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD], input=json.dumps([text for text, *_rest in TAKEN]), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[name, channel.rpartition("://h/")[2]] for _text, name, channel in TAKEN]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +94,10 @@ def test_what_conda_takes(text, name, channel):
         ("::numpy", "no channel stands before ::"),
         ("https://me:pw@h/c/linux-64/numpy-1.26.4-py310_0.conda", "a URL stands here; write numpy=1.26.4=py310_0"),
         ("https://h/x.tar.gz", "a URL stands here, no package"),
+        ("numpy[]", "nothing stands in the brackets"),
+        ("numpy (>=1", "is no spec of conda's"),
+        ("numpy>=*", "is no spec of conda's"),
+        ("numpy>1<", "nothing follows the <"),
         ("numpy\x00", "is no spec"),
     ],
 )
