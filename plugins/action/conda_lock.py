@@ -1,0 +1,171 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make locks on the controller: no host is asked anything."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, hosts, job, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
+
+#: Name of a lock that nobody names, beside its input.
+_LOCK = "conda-lock.yml"
+
+_ARGUMENTS: dict[str, t.Any] = {
+    "file": {"type": "str"},
+    "lock": {"type": "str"},
+    "hosts": {"type": "list", "elements": "str"},
+    "platforms": {"type": "list", "elements": "str", "default": []},
+    "virtual_packages": {"type": "dict", "default": {}},
+    "exclude_newer": {"type": "str"},
+    "update": {"type": "list", "elements": "str"},
+    "formats": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["explicit", "explicit_md5", "requirements", "pixi"],
+        "default": [],
+    },
+    "policy": {"type": "str", "choices": list(reversed(planning.POLICIES)), "default": "enforce"},
+    "pin": {"type": "bool", "default": False},
+    "code": {"type": "str"},
+    "channels": {"type": "list", "elements": "str", "default": ["conda-forge"]},
+    "python": {"type": "str"},
+    "pypi_names": {"type": "dict", "default": {}},
+    "controller_python": {"type": "str"},
+    "uv": {"type": "str"},
+    "timeout": {"type": "int", "default": 30},
+    "proxy": {"type": "str"},
+    "ca_bundle": {"type": "str"},
+    "netrc": {"type": "str"},
+    "credentials": {"type": "dict", "no_log": True},
+}
+
+
+class ActionModule(ActionBase):
+    """The action of ``lockstep.gpufleet.conda_lock``."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result = super().run(tmp, task_vars)
+        del tmp
+        _validated, arguments = self.validate_argument_spec(
+            argument_spec=_ARGUMENTS, mutually_exclusive=[("file", "hosts"), ("lock", "hosts")], required_one_of=[("file", "hosts")]
+        )
+        try:
+            asked, warnings = self._asked(arguments, task_vars)
+            outcomes = [self._lock(one, arguments) for one in asked]
+        except Problem as problem:
+            result.update(failed=True, msg=str(problem), **problem.facts)
+            return result
+        result.update(
+            changed=any(outcome.texts for outcome in outcomes),
+            locks=[_returned(outcome) for outcome in outcomes],
+            plan=[str(outcome) for outcome in outcomes if outcome.texts],
+            diff=[
+                differences.diff(outcome.job.asked.lock, outcome.changes, outcome.job.present is not None)
+                for outcome in outcomes
+                if outcome.changes
+            ],
+        )
+        for warning in warnings:
+            self._display.warning(warning)
+        return result
+
+    def _asked(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[list[hosts.Asked], list[str]]:
+        if not arguments["hosts"]:
+            if not arguments["file"]:
+                return [], []
+            file = self._find(arguments["file"], task_vars)
+            return [hosts.Asked(file, _beside(file, arguments["lock"], task_vars.get("inventory_dir")))], []
+        variables = task_vars["hostvars"]
+        unknown = sorted(set(arguments["hosts"]) - set(variables))
+        if unknown:
+            raise Problem(f"hosts: {', '.join(unknown)}: no such host in the inventory.")
+        return hosts.of_fleet(
+            arguments["hosts"],
+            variables,
+            lambda file, host: self._find(file, variables[host]),
+            lambda file, lock, host: _beside(file, lock, variables[host].get("inventory_dir")),
+        )
+
+    def _find(self, file: str, variables: t.Mapping[str, t.Any]) -> str:
+        places = [variables["inventory_dir"]] if variables.get("inventory_dir") else []
+        return reading.find(file, [*places, os.getcwd()], self._find_where_ansible_looks)
+
+    def _find_where_ansible_looks(self, file: str) -> str | None:
+        try:
+            return self._find_needle("files", file)
+        except AnsibleError:
+            return None
+
+    def _lock(self, asked: hosts.Asked, arguments: dict[str, t.Any]) -> job.Outcome:
+        moment = planning.moment(arguments["exclude_newer"])
+        options = planning.Options(
+            platforms=tuple(arguments["platforms"]),
+            virtual_packages=arguments["virtual_packages"],
+            exclude_newer=arguments["exclude_newer"] or "",
+            update=None if arguments["update"] is None else tuple(arguments["update"]),
+            policy=arguments["policy"],
+            pin=arguments["pin"],
+        )
+        cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lockstep-gpufleet", "locking")
+        with job.alone(asked.lock, cache):
+            observed = job.observe(asked, job.Input(tuple(arguments["channels"]), arguments["python"]), options)
+            if observed.why is not None:
+                platforms = " and ".join(target.platform for target in observed.targets)
+                self._display.display(f"{os.path.relpath(asked.file)}: solving for {platforms}, because {observed.why}", stderr=True)
+            settings = Settings(
+                tools=tools.find(arguments["controller_python"], arguments["uv"]),
+                network=Network.of(arguments, arguments["timeout"], retries=3),
+                cache=cache,
+                exclude_newer=moment,
+                pypi_names=arguments["pypi_names"],
+            )
+            outcome = job.make(observed, options, settings)
+            if not self._task.check_mode:
+                job.write(outcome)
+            return outcome
+
+
+def _beside(file: str, lock: str | None, inventory: str | None) -> str:
+    """Return the path of the lock: as named, from the inventory's directory, or beside its input."""
+    if lock is None:
+        return os.path.join(os.path.dirname(os.path.abspath(file)), _LOCK)
+    return os.path.abspath(os.path.join(inventory or os.getcwd(), os.path.expanduser(lock)))
+
+
+def _returned(outcome: job.Outcome) -> dict[str, t.Any]:
+    observed = outcome.job
+    platforms = {}
+    for target in observed.targets:
+        managers = [entry.package.manager for entry in outcome.document.platforms[target.platform]]
+        platforms[target.platform] = {
+            "conda": managers.count("conda"),
+            "pip": managers.count("pip"),
+            "virtual_packages": dict(target.virtual_packages),
+        }
+    return {
+        "file": observed.asked.file,
+        "lock": observed.asked.lock,
+        "changed": bool(outcome.texts),
+        "why": observed.why or "what is wanted has not changed",
+        "platforms": platforms,
+        "changes": differences.data(outcome.changes),
+        "findings": [],
+        "notes": [*observed.notes, *outcome.notes],
+        "files": list(outcome.texts),
+    }

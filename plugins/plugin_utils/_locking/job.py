@@ -1,0 +1,143 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One lock: looked at, made where that is needed, and the files that come of it.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none, write_atomically
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, hosts, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock_text, documents
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import conda, pip
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Change
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """What of the options says how inputs are read. ``channels`` and ``python``: for inputs that name none."""
+
+    channels: tuple[str, ...] = ()
+    python: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A lock and what it is made from. ``why``: None if the lock is as wanted already."""
+
+    asked: hosts.Asked
+    specification: Specification
+    targets: tuple[Target, ...]
+    present: Document | None
+    why: str | None
+    notes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """``texts``: what has to be written, by path; those that are there already are missing. ``changes``: by platform."""
+
+    job: Job
+    document: Document
+    texts: t.Mapping[str, str]
+    changes: t.Mapping[str, t.Sequence[Change]]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        number = differences.count(self.changes)
+        what = f"{number} package{' changes' if number == 1 else 's change'}" if number else "no package changes"
+        others = [os.path.basename(path) for path in self.texts if path != self.job.asked.lock]
+        platforms = " and ".join(sorted(self.document.platforms))
+        return f"lock {self.job.asked.lock} for {platforms}: {what}" + (f"; write {', '.join(others)}" if others else "")
+
+
+@contextlib.contextmanager
+def alone(lock: str, cache: str) -> t.Iterator[None]:
+    """Wait until no other run on this controller works at ``lock``."""
+    os.makedirs(cache, mode=0o700, exist_ok=True)
+    name = hashlib.sha256(os.path.abspath(lock).encode()).hexdigest()
+    with open(f"{cache}/{name}.lock", "w", encoding="ascii") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job:
+    """Read the input and the present lock, and tell whether it has to be made. Raises Problem."""
+    specification = reading.read(asked.file, reader.channels, reader.python)
+    targets, notes = planning.targets(asked, specification, options)
+    present = None
+    if os.path.lexists(asked.lock):
+        present = documents.read(asked.lock)
+        documents.check_unedited(present, asked.lock)
+    why = planning.reason(present, specification.digest(), targets, options)
+    return Job(asked, specification, tuple(targets), present, why, (*specification.notes, *notes))
+
+
+def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
+    """Return what the lock has to be, solved if it has to be. Raises Problem."""
+    if job.why is None and job.present is not None:
+        return Outcome(job, job.present, {}, {})
+    keep = planning.kept(job.present, options.update)
+    solved = conda.solve(job.specification, job.targets, settings, keep)
+    notes: list[str] = []
+    platforms: dict[str, tuple[Entry, ...]] = {}
+    for target in job.targets:
+        brought = solved[target.platform]
+        wheels = pip.resolution(job.specification, target, brought, settings, keep.get(target.platform, ()))
+        notes += wheels.notes
+        platforms[target.platform] = (*brought, *wheels.entries)
+    document = _document(job, platforms, options)
+    text = conda_lock_text.text(document)
+    texts = {job.asked.lock: text} if read_or_none(job.asked.lock) != text.encode() else {}
+    return Outcome(job, document, texts, differences.between(job.present, document), tuple(dict.fromkeys(notes)))
+
+
+def write(outcome: Outcome) -> None:
+    """Write the files, each all at once. Raises Problem."""
+    for path, text in outcome.texts.items():
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_atomically(path, text.encode())
+        except OSError as error:
+            raise Problem(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _document(job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: planning.Options) -> Document:
+    specification = job.specification
+    digest = specification.digest()
+    pip_options = specification.pip_options
+    custom = {planning.SPECIFICATION: digest, planning.POLICY: options.policy}
+    if options.exclude_newer:
+        custom[planning.EXCLUDE_NEWER] = options.exclude_newer
+    if specification.variables:
+        custom[planning.VARIABLES] = json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False)
+    for target in job.targets:
+        text = " ".join(f"{name}={version.replace(' ', '=')}" for name, version in sorted(target.virtual_packages.items()))
+        custom[planning.VIRTUAL_PACKAGES + target.platform] = text
+    indexes = () if pip_options.no_index else (pip_options.index_url, *pip_options.extra_index_urls)
+    return Document(
+        platforms=platforms,
+        channels=tuple(public_url(one.text) if "://" in one.text else one.text for one in specification.channels),
+        indexes=tuple(public_url(url) for url in indexes if url),
+        content_hash={target.platform: planning.content_hash(digest, target, options) for target in job.targets},
+        sources=(os.path.relpath(job.asked.file, os.path.dirname(job.asked.lock)),),
+        custom=custom,
+    )

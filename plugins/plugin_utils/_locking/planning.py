@@ -1,0 +1,137 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What has to be locked, and why: an input whose lock is up to date needs no network.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Target
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
+
+#: Facts in a lock's ``custom``.
+SPECIFICATION = "lockstep.specification"
+POLICY = "lockstep.policy"
+EXCLUDE_NEWER = "lockstep.exclude_newer"
+VIRTUAL_PACKAGES = "lockstep.virtual_packages."
+VARIABLES = "lockstep.variables"
+
+#: From lax to strict: what was examined strictly need not be examined again laxly.
+POLICIES = ("off", "warn", "enforce")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Of the module, those that say what a lock is. ``update``: None if it was not given."""
+
+    platforms: tuple[str, ...] = ()
+    virtual_packages: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
+    exclude_newer: str = ""
+    update: tuple[str, ...] | None = None
+    policy: str = "enforce"
+    pin: bool = False
+
+
+def targets(asked: hosts.Asked, specification: Specification, options: Options) -> tuple[list[Target], list[str]]:
+    """Return the platforms to lock for, with what their hosts have, and notes. Raises Problem."""
+    by_platform: dict[str, list[hosts.Host]] = {}
+    for host in asked.hosts:
+        by_platform.setdefault(host.platform, []).append(host)
+    platforms = options.platforms or tuple(by_platform) or specification.platforms or (hosts.DEFAULT_PLATFORM,)
+    for platform in options.virtual_packages:
+        if platform not in platforms:
+            raise Problem(f"virtual_packages: {platform} is not locked for; the platforms are {', '.join(sorted(platforms))}.")
+    found = []
+    notes: list[str] = []
+    for platform in sorted(set(platforms)):
+        there, said = hosts.least(by_platform[platform]) if platform in by_platform else ({}, [])
+        notes += said
+        given = options.virtual_packages.get(platform) or {}
+        wrong = [name for name in given if not name.startswith("__")]
+        if wrong:
+            raise Problem(f"virtual_packages: {platform}: {wrong[0]} is no virtual package; their names begin with __.")
+        packages = {**hosts.assumed(platform), **there, **{name: str(text or "") for name, text in given.items()}}
+        if packages.get("__archspec") and " " not in packages["__archspec"]:
+            packages["__archspec"] = f"1 {packages['__archspec']}"  # as conda has it: the name is the build
+        found.append(Target(platform, {name: text for name, text in sorted(packages.items()) if text}))
+    return found, notes
+
+
+def content_hash(digest: str, target: Target, options: Options) -> str:
+    """Return the sha256 of what the packages for ``target`` follow from; ``digest``: of the specification."""
+    parts = [digest, target.platform, sorted(target.virtual_packages.items()), options.exclude_newer]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def reason(
+    present: Document | None, digest: str, those: t.Sequence[Target], options: Options
+) -> str | None:
+    """Say why there has to be another lock, or return None if ``present`` is the one that is wanted."""
+    if present is None:
+        return "there is no lock yet"
+    made_from = present.custom.get(SPECIFICATION)
+    if made_from is None:
+        return "the present lock does not say what it was made from"
+    if made_from != digest:
+        return "what is wanted has changed since"
+    if options.update:
+        return f"{', '.join(options.update)} may change"
+    before = POLICIES.index(present.custom[POLICY]) if present.custom.get(POLICY) in POLICIES else 0
+    if POLICIES.index(options.policy) > before:
+        return "its pins were not looked at yet"
+    if present.custom.get(EXCLUDE_NEWER, "") != options.exclude_newer:
+        return "exclude_newer has changed since"
+    platforms = [target.platform for target in those]
+    if sorted(present.platforms) != sorted(platforms):
+        return f"it is for {', '.join(sorted(present.platforms))}"
+    for target in those:
+        if present.content_hash.get(target.platform) != content_hash(digest, target, options):
+            return f"what the hosts of {target.platform} have has changed since"
+    return None
+
+
+def kept(present: Document | None, update: t.Sequence[str] | None) -> dict[str, list[Entry]]:
+    """Return by platform the entries that stay where they can; raises Problem if ``update`` names what is not there."""
+    if update is None:
+        return {}
+    if present is None:
+        return {}
+    names = {canonical(name) for name in update}
+    there = {canonical(entry.package.name) for entries in present.platforms.values() for entry in entries}
+    unknown = sorted(names - there)
+    if unknown:
+        raise Problem(f"update: {', '.join(unknown)}: the present lock has no such package.")
+    return {
+        platform: [entry for entry in entries if canonical(entry.package.name) not in names]
+        for platform, entries in present.platforms.items()
+    }
+
+
+def moment(exclude_newer: str | None) -> datetime.datetime | None:
+    """Return the moment that the option means: a date is its end, in UTC. Raises Problem."""
+    if not exclude_newer:
+        return None
+    try:
+        if len(exclude_newer) == len("2026-11-25"):
+            day = datetime.datetime.combine(datetime.date.fromisoformat(exclude_newer), datetime.time(), datetime.timezone.utc)
+            return day + datetime.timedelta(days=1)
+        found = datetime.datetime.fromisoformat(exclude_newer)
+        if found.tzinfo is None:
+            raise ValueError
+        return found
+    except ValueError:
+        raise Problem(
+            f"exclude_newer: {exclude_newer} is neither a date (2026-11-25) nor a moment with its time zone (2026-11-25T12:00:00Z)."
+        ) from None
