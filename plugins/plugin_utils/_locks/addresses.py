@@ -17,6 +17,7 @@ import re
 import typing as t
 from urllib.parse import quote
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import redact
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -26,6 +27,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import no
 CONTROLLER = "controller"
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
+_PASSWORD = re.compile(r"[^\s/]*:(?!//)\S*@|(?<=//)[^\s/]*@")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -57,6 +59,11 @@ def read(written: str) -> Address:
     name, folder = posixpath.basename(place), posixpath.basename(posixpath.dirname(place))
     subdir = folder + "/" if folder in normal_form.SUBDIRS else ""
     return Address(f"file://{CONTROLLER}/{subdir}{quote(name)}", os.path.normpath(place))
+
+
+def shown(text: str) -> str:
+    """Return ``text`` as it may be shown: without the secrets of URLs in it, also of those that are written wrongly."""
+    return _PASSWORD.sub("***@", redact(text))
 
 
 def expanded(written: str) -> str:

@@ -144,9 +144,10 @@ def is_url(text: str) -> bool:
     """Tell whether archives can be fetched from ``text``: http, https with a host, or file with an absolute path."""
     try:
         parts = urlsplit(text)
+        port = parts.port  # raises if it is no number
     except ValueError:
         return False
-    return (parts.scheme in ("http", "https") and bool(parts.hostname)) or (
+    return (parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0) or (
         parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/")
     )
 

@@ -18,6 +18,7 @@ import typing as t
 import yaml
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses
 
 try:
     from yaml import CSafeLoader as Loader
@@ -102,7 +103,7 @@ def _load(
     events: t.Iterable[t.Any], path: str, what: str, wrap: t.Callable[[t.Any, t.Any, int, bool], t.Any] | None
 ) -> t.Any:
     def refuse(event: t.Any, found: str) -> t.NoReturn:
-        raise Problem(f"{path}, line {event.start_mark.line + 1}: {found}; {what} has no use for it.")
+        raise Problem(f"{path}, line {event.start_mark.line + 1}: {addresses.shown(found)}; {what} has no use for it.")
 
     root: list[t.Any] = []
     stack: list[t.Any] = [root]

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.channels import urls
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import conda_specs
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, CondaSpec, Where
 
@@ -46,15 +47,21 @@ def with_those_of_specs(channels: t.Sequence[Channel], conda: t.Sequence[CondaSp
 
     Raises Problem where a spec names no channel.
     """
-    found = {channel.text: channel for channel in channels}
+    found = list({channel.text: channel for channel in channels}.values())
     for spec in conda:
-        text = conda_specs.read(spec.text).channel.rstrip("/")
-        if text and text not in found and not any(one.endswith(f"/{text}") for one in found):
-            try:
-                channel = read(text, spec.where)
-            except ValueError as error:
-                raise Problem(f"{spec.where}: {error}.") from None
-            found[text] = channel or Channel(text, spec.where)
+        text = conda_specs.read(spec.text).channel
+        if not text:
+            continue
+        try:
+            channel = read(text, spec.where)
+        except ValueError as error:
+            raise Problem(f"{spec.where}: {error}.") from None
+        if channel and not _addresses([channel]) <= _addresses(found):
+            found.append(channel)
             shown = public_url(text) if "://" in text else text
             notes.append(f"{spec.where}: the channel {shown} is not among channels; it is taken as the last of them.")
-    return tuple(found.values())
+    return tuple(found)
+
+
+def _addresses(channels: t.Iterable[Channel]) -> set[str]:
+    return set(map(public_url, urls(channels)))

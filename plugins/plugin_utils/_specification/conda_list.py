@@ -12,7 +12,8 @@ import re
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import explicit
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pip_lines
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import conda_specs, pip_lines
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.mistakes import Mistakes
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
     CondaSpec,
     PipRequirement,
@@ -35,12 +36,17 @@ def looks_like(text: str) -> bool:
 
 
 def parse(text: str, path: str) -> Specification:
-    """Return what ``text``, of which ``looks_like`` holds, wants, with the line of each part."""
+    """Return what ``text``, of which ``looks_like`` holds, wants, with the line of each part; raises Problem."""
     conda, pip = [], []
+    mistakes = Mistakes()
     for number, line in pip_lines.logical_lines(text):
         match = _LINE.fullmatch(line)
         if match and match["build"].startswith(_BY_PIP):
             pip.append(PipRequirement(f"{match['name']}=={match['version']}", canonical(match["name"]), Where(path, number)))
-        elif match:
-            conda.append(CondaSpec(line, match["name"].lower(), Where(path, number)))
+            continue
+        try:
+            conda.append(CondaSpec(line, conda_specs.read(line).name, Where(path, number)))
+        except ValueError as error:
+            mistakes.add(Where(path, number), str(error))
+    mistakes.raise_any(path)
     return Specification(path, KIND, conda=tuple(conda), pip=tuple(pip), platforms=tuple(sorted(explicit.said(text))))

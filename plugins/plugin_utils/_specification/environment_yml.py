@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form, strict_yaml
@@ -30,8 +31,11 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SELECTOR = re.compile(r"^\s*-\s[^#]*#\s*(\[[^\]]+\])\s*$")
 
 
-def parse(text: str, path: str) -> Specification:
-    """Return what ``text`` wants, with the line of each part; raises one Problem that lists what is wrong."""
+def parse(text: str, path: str, pypi_names: t.Mapping[str, str]) -> Specification:
+    """Return what ``text`` wants, with the line of each part; raises one Problem that lists what is wrong.
+
+    ``pypi_names``: as in ``pip_requirements.built_by_conda``.
+    """
     root = strict_yaml.load_nodes(text, path, "an environment file")
     if root is None or not isinstance(root.value, dict):
         raise Problem(f"{path} is no environment file: it has no keys such as name and dependencies.")
@@ -39,17 +43,18 @@ def parse(text: str, path: str) -> Specification:
         raise Problem(f"{path} is a lock already: give it to conda_env as it is, or lock what it was made from.")
     if "dependencies" not in root.value:
         raise Problem(f"{path} is no environment file: it has no dependencies.")
-    return _Reader(path, root.value, text).specification()
+    return _Reader(path, root.value, text, pypi_names).specification()
 
 
 class _Reader:
     """One file on its way to a Specification."""
 
-    def __init__(self, path: str, keys: dict[str, strict_yaml.Node], text: str) -> None:
+    def __init__(self, path: str, keys: dict[str, strict_yaml.Node], text: str, pypi_names: t.Mapping[str, str]) -> None:
         self.path = path
         self.keys = keys
         self.text = text
         self.mistakes = Mistakes()
+        self.pip = pip_lines.Reader(self.mistakes, pypi_names)
         self.notes: list[str] = []
 
     def where(self, node: strict_yaml.Node) -> Where:
@@ -60,23 +65,22 @@ class _Reader:
         self._unknown_keys()
         channels = self._channels()
         conda, pip_nodes = self._dependencies()
-        pip = pip_lines.Reader(self.mistakes)
         for node in pip_nodes:
             for _number, line in pip_lines.logical_lines(node.value):
-                pip.line(line, self.where(node))
-        options = pip.finish()
-        conda += pip.conda
+                self.pip.line(line, self.where(node))
+        options = self.pip.finish()
+        conda += self.pip.conda
         specification = Specification(
             self.path,
             KIND,
             name=self._name(),
             channels=tuple(channels),
             conda=tuple(conda),
-            pip=tuple(pip.requirements),
+            pip=tuple(self.pip.requirements),
             pip_options=options,
             platforms=self._platforms(),
             variables=self._variables(),
-            notes=tuple([*self.notes, *pip.notes]),
+            notes=tuple([*self.notes, *self.pip.notes]),
         )
         self.mistakes.raise_any(self.path)
         return specification
@@ -89,7 +93,7 @@ class _Reader:
             elif key == "category":
                 self.notes.append(f"{where}: category is ignored; all dependencies are locked.")
             elif key not in _KNOWN:
-                self.notes.append(f"{where}: {key} is unknown and ignored.")
+                self.notes.append(f"{where}: {addresses.shown(key)} is unknown and ignored.")
         for number, line in enumerate(self.text.splitlines(), 1):
             if selector := _SELECTOR.match(line):
                 self.notes.append(f"{Where(self.path, number)}: {selector[1]} is a comment; the line counts for every platform.")

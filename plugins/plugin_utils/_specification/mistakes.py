@@ -8,9 +8,8 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import redact
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Where
 
 
@@ -23,7 +22,7 @@ class Mistakes:
 
     def add(self, where: Where, text: str, remedy: str = "") -> None:
         """Remember that ``text`` is wrong at ``where``. ``remedy``: a whole sentence, told once for all that share it."""
-        self._found.append(redact(f"{where}: {text}"))
+        self._found.append(addresses.shown(f"{where}: {text}"))
         if remedy:
             self._remedies[remedy] = None
 

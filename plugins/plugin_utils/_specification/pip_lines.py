@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pip_requirements, sources
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.mistakes import Mistakes
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
@@ -77,8 +78,9 @@ def logical_lines(text: str) -> t.Iterator[tuple[int, str]]:
 class Reader:
     """Takes lines one by one. ``conda``: packages that lines say were built by conda. Everything grows on the way."""
 
-    def __init__(self, mistakes: Mistakes) -> None:
+    def __init__(self, mistakes: Mistakes, pypi_names: t.Mapping[str, str]) -> None:
         self.mistakes = mistakes
+        self.pypi_names = pypi_names
         self.notes: list[str] = []
         self.conda: list[CondaSpec] = []
         self.requirements: list[PipRequirement] = []
@@ -125,13 +127,15 @@ class Reader:
                     self._option(name, value, where, constraint)
             if requirement:
                 self._requirement(requirement, hashes, where, constraint)
+            elif hashes:
+                raise ValueError("--hash follows no requirement")
         except pip_requirements.NoWheelError as error:
             self.mistakes.add(where, str(error), pip_requirements.REMEDY)
         except ValueError as error:
             self.mistakes.add(where, str(error))
 
     def _requirement(self, text: str, hashes: t.Sequence[str], where: Where, constraint: bool) -> None:
-        built = pip_requirements.built_by_conda(text)
+        built = pip_requirements.built_by_conda(text, self.pypi_names)
         if built and not constraint:
             self.conda.append(CondaSpec(built.spec, built.name, where))
             self.notes.append(f"{where}: {built.written} was built by conda; conda's package {built.spec} provides it.")
@@ -213,7 +217,7 @@ def _expand(text: str) -> str:
 
 def _url(text: str) -> str:
     found = _expand(text)
-    if not found.startswith(("http://", "https://", "file:///")):
+    if not normal_form.is_url(found):
         raise ValueError(f"{text} is no address of an index; https://, http:// and file:/// are")
     return found
 

@@ -59,8 +59,11 @@ class Built(t.NamedTuple):
     spec: str
 
 
-def built_by_conda(text: str) -> Built | None:
-    """Return what conda provides for a line such as ``pip freeze`` writes about conda's packages, or None for others."""
+def built_by_conda(text: str, pypi_names: t.Mapping[str, str]) -> Built | None:
+    """Return what conda provides for a line such as ``pip freeze`` writes about conda's packages, or None for others.
+
+    ``pypi_names``: PyPI's names of conda packages that are called otherwise there, beyond the well-known ones.
+    """
     direct = _DIRECT.fullmatch(text)
     if not direct or not direct["url"].startswith("file:"):
         return None
@@ -68,11 +71,23 @@ def built_by_conda(text: str) -> Built | None:
     work = _WORK.search(path)
     if not work:
         return None
-    # The recipe's name has the spelling that conda uses (jupyter_client), where it is the same name.
-    recipe = work["recipe"].lower()
-    name = recipe if canonical(recipe) == canonical(direct["name"]) else direct["name"].lower()
+    name = _name_for_conda(direct["name"], work["recipe"].lower(), pypi_names)
     wheel = normal_form.split_wheel_name(file_name(path))
     return Built(direct["name"], name, f"{name}=={wheel[1]}" if wheel else name)
+
+
+def _name_for_conda(written: str, recipe: str, pypi_names: t.Mapping[str, str]) -> str:
+    """Return what conda calls the package that PyPI calls ``written``.
+
+    The recipe's name has conda's spelling (jupyter_client), and tells which of several packages it is (pytorch).
+    """
+    # Not before it is needed: the module imports packaging, see ``read``.
+    from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.provided import WELL_KNOWN
+
+    names = {**pypi_names, **WELL_KNOWN, **pypi_names}
+    if canonical(written) in (canonical(recipe), canonical(names.get(recipe, ""))):
+        return recipe
+    return next((name for name, there in names.items() if canonical(there) == canonical(written)), written.lower())
 
 
 def read(text: str, expand: t.Callable[[str], str]) -> Read:

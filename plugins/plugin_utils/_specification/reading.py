@@ -38,15 +38,27 @@ _YAML = re.compile(r"^(---|[{\[]|[\w-]+[ \t]*:(\s|$)|- )|^\s*(name|channels|depe
 _TOML = re.compile(r"\[+[\w.\"'-]+\]+$|[\w-]+ = [\"'\[{]")
 
 
-def read(path: str, channels: t.Sequence[str] = (), python: str | None = None) -> Specification:
+def read(
+    path: str,
+    channels: t.Sequence[str] = (),
+    python: str | None = None,
+    pypi_names: t.Mapping[str, str] | None = None,
+) -> Specification:
     """Return what the file at ``path`` wants; raises Problem that names it. See ``parse``."""
-    return parse(sources.content(path), path, channels, python)
+    return parse(sources.content(path), path, channels, python, pypi_names)
 
 
-def parse(content: bytes, path: str, channels: t.Sequence[str] = (), python: str | None = None) -> Specification:
+def parse(
+    content: bytes,
+    path: str,
+    channels: t.Sequence[str] = (),
+    python: str | None = None,
+    pypi_names: t.Mapping[str, str] | None = None,
+) -> Specification:
     """Return what ``content`` wants; raises Problem that names ``path`` and the line.
 
-    ``channels`` and ``python``, an exact version, are for an input that names none.
+    ``channels`` and ``python``, an exact version, are for an input that names none. ``pypi_names``: PyPI's names of conda
+    packages that are called otherwise there, beyond the well-known ones.
     """
     text = sources.text(content, path)
     if not text.strip():
@@ -60,9 +72,9 @@ def parse(content: bytes, path: str, channels: t.Sequence[str] = (), python: str
     if _TOML.match(next(pip_lines.logical_lines(text), (0, ""))[1]):
         raise Problem(f"{path} is TOML, which is not read: write its dependencies into an environment.yml, below pip:.")
     if _YAML.search(text):
-        return _completed(environment_yml.parse(text, path), channels, python)
+        return _completed(environment_yml.parse(text, path, pypi_names or {}), channels, python)
     if requirements_txt.looks_like(text):
-        return _completed(requirements_txt.parse(text, path), channels, python)
+        return _completed(requirements_txt.parse(text, path, pypi_names or {}), channels, python)
     raise Problem(f"{path} is neither an environment.yml nor a requirements file, nor an @EXPLICIT list of conda's.")
 
 

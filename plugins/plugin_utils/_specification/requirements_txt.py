@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pip_lines
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.mistakes import Mistakes
@@ -25,13 +26,14 @@ def looks_like(text: str) -> bool:
     return bool(_REQUIREMENT.match(first))
 
 
-def parse(text: str, path: str) -> Specification:
+def parse(text: str, path: str, pypi_names: t.Mapping[str, str]) -> Specification:
     """Return what ``text`` wants, with the file and line of each part; raises one Problem that lists what is wrong.
 
-    What ``pip freeze`` says of packages that conda built becomes a dependency for conda.
+    What ``pip freeze`` says of packages that conda built becomes a dependency for conda; ``pypi_names``: as
+    in ``pip_requirements.built_by_conda``.
     """
     mistakes = Mistakes()
-    reader = pip_lines.Reader(mistakes)
+    reader = pip_lines.Reader(mistakes, pypi_names)
     reader.text(text, path)
     options = reader.finish()
     mistakes.raise_any(path)

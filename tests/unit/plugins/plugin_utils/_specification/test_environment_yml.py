@@ -121,8 +121,13 @@ def test_notes(text, note):
 
 
 def test_specs_of_channels_that_are_there_already():
-    found = parse("channels: [conda-forge, 'https://h/nvidia/']\ndependencies: ['conda-forge/linux-64::a', 'nvidia::b']\n")
-    assert len(found.channels) == 2 and not found.notes
+    found = parse(
+        "channels: [conda-forge, defaults, 'https://conda.anaconda.org/nvidia/', 'https://me:pw@h/c']\ndependencies:\n"
+        "- conda-forge/linux-64::a\n- nvidia::b\n- https://conda.anaconda.org/conda-forge::c\n- https://h/c::d\n- pkgs/main::e\n"
+    )
+    assert len(found.channels) == 4 and not found.notes
+    found = parse("channels: ['https://h/nvidia']\ndependencies: ['nvidia::a']\n")
+    assert [one.text for one in found.channels] == ["https://h/nvidia", "nvidia"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ WHEEL = "https://w.example/my_pkg-1.0-py3-none-any.whl"
 
 
 def parse(text, path="r.txt"):
-    return reading.parse(text.encode(), path, python="3.10.14")
+    return reading.parse(text.encode(), path, python="3.10.14", pypi_names={"python-ours": "ours"})
 
 
 def refusal(text, path="r.txt"):
@@ -111,6 +111,15 @@ def test_what_would_have_to_be_built_is_listed_with_one_remedy():
     ]
 
 
+@pytest.mark.parametrize(
+    "url", ["https:/me:s3cret@h/x", "https//me:s3cret@h/x", "me:s3#cret@h/x", "https://me:s3/cret@h/x", "http://[me:s3cret@h/x"]
+)
+@pytest.mark.parametrize("line", ["{}", "-i {}", "-e {}", "-z {}", "-f {}", "x @ {}", "x {}", "-r {}", "--hash={}"])
+def test_passwords_in_addresses_that_are_written_wrongly(url, line):
+    said = refusal("numpy\n" + line.format(url))
+    assert "s3" not in said and "cret" not in said
+
+
 def test_what_pip_freeze_says_of_packages_that_conda_built():
     work = "file:///home/conda/feedstock_root/build_artifacts"
     found = parse(
@@ -118,6 +127,9 @@ def test_what_pip_freeze_says_of_packages_that_conda_built():
         "Jupyter-Client @ file:///croot/jupyter_client_1699455897726/work\n"
         "PyYAML @ file:///tmp/build/80754af9/pyyaml_1635327075321/work\n"
         "torch @ file:///croot/pytorch_1686931851744/work\n"
+        f"torchvision @ {work}/torchvision-split_1707225342954/work\n"
+        f"tables @ {work}/pytables-suite_1707225342954/work\n"
+        "Ours @ file:///croot/ours-split_1686931851744/work\n"
         "requests==2.32.3\n"
     )
     assert [(one.name, one.text, one.where.number) for one in found.conda] == [
@@ -125,7 +137,10 @@ def test_what_pip_freeze_says_of_packages_that_conda_built():
         ("numpy", "numpy==1.26.4", 1),
         ("jupyter_client", "jupyter_client", 2),
         ("pyyaml", "pyyaml", 3),
-        ("torch", "torch", 4),
+        ("pytorch", "pytorch", 4),
+        ("torchvision", "torchvision", 5),
+        ("pytables", "pytables", 6),
+        ("python-ours", "python-ours", 7),
     ]
     assert [one.text for one in found.pip] == ["requests==2.32.3"]
     assert found.notes[:2] == (

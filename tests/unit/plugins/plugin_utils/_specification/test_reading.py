@@ -60,6 +60,8 @@ def test_kinds(text, kind):
         (b"[project]\nname = 'x'\n", "f is TOML"),
         (b'lock-version = "1.0"\n', "f is TOML"),
         (b"hello world\n", "f is neither an environment.yml nor a requirements file"),
+        (b"numpy=..1=2\nx=1=2\n", "f, line 1: numpy=..1=2 is no spec of conda's"),
+        (b"https://me:pw@h/c : x\nhttps://me:pw@h/c : y\ndependencies: [a]\n", "f, line 2: the key 'https://***@h/c' stands twice"),
         (b"name: x\nname: y\ndependencies: [a]\n", "f, line 2: the key 'name' stands twice"),
         (b"dependencies: &a [a]\n", "f, line 1: an anchor or alias stands here; an environment file has no use for it"),
         (b"name: x\n\tdependencies:\n\t- a\n", "f, line 2: a tab stands in the indentation; YAML takes spaces only"),
