@@ -134,9 +134,12 @@ class ActionModule(ActionBase):
             if environment["state"] != "present":
                 continue
             name, lock = environment["name"], environment.get("lock")
-            if not lock:
-                raise Problem(f"environments: {name} needs a lock.")
-            path = reading.find(lock, places, self._find_where_ansible_looks)
+            if environment.get("file"):
+                path = self._lock_of(reading.find(environment["file"], places, self._find_where_ansible_looks, "file"), lock, places)
+            elif lock:
+                path = reading.find(lock, places, self._find_where_ansible_looks)
+            else:
+                raise Problem(f"environments: {name} needs a lock, or a file that one is made from.")
             cache = os.path.join(C.DEFAULT_LOCAL_TMP, "lockstep-locks")
             form = reading.read(
                 path, environment["categories"], cache, environment.get("pixi_environment"), environment.get("pixi_platform")
@@ -145,6 +148,19 @@ class ActionModule(ActionBase):
                 normal_form.require_sha256(form, path)
             result[name] = path, form
         return result
+
+    def _lock_of(self, file: str, lock: str | None, places: t.Sequence[str]) -> str:
+        """Return the path of the lock of ``file``, which must be up to date; in check mode also of one that a run would make."""
+        # Only those who name a file pay for what reads such files.
+        from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import freshness, predicted
+
+        wanted = freshness.path_of(file, lock, places[0])
+        if self._task.check_mode and (path := predicted.find(C.DEFAULT_LOCAL_TMP, wanted)):
+            return path
+        warning = freshness.check(file, wanted)
+        if warning:
+            self._display.warning(warning)
+        return wanted
 
     def _find_where_ansible_looks(self, lock: str) -> str | None:
         try:

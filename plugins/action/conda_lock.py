@@ -8,17 +8,15 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, hosts, job, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, freshness, hosts, job, planning, predicted
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
-
-#: Name of a lock that nobody names, beside its input.
-_LOCK = "conda-lock.yml"
 
 _ARGUMENTS: dict[str, t.Any] = {
     "file": {"type": "str"},
@@ -62,9 +60,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         del tmp
-        _validated, arguments = self.validate_argument_spec(
-            argument_spec=_ARGUMENTS, mutually_exclusive=[("file", "hosts"), ("lock", "hosts")], required_one_of=[("file", "hosts")]
-        )
+        _validated, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
         try:
             asked, warnings = self._asked(arguments, task_vars)
             outcomes = [self._lock(one, arguments) for one in asked]
@@ -86,11 +82,11 @@ class ActionModule(ActionBase):
         return result
 
     def _asked(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[list[hosts.Asked], list[str]]:
-        if not arguments["hosts"]:
-            if not arguments["file"]:
-                return [], []
+        if (arguments["file"] is None) == (not arguments["hosts"]):
+            raise Problem("Give either file, for one input, or hosts, for all that the environments of these are made from.")
+        if arguments["file"] is not None:
             file = self._find(arguments["file"], task_vars)
-            return [hosts.Asked(file, _beside(file, arguments["lock"], task_vars.get("inventory_dir")))], []
+            return [hosts.Asked(file, _beside(file, arguments["lock"], task_vars))], []
         variables = task_vars["hostvars"]
         unknown = sorted(set(arguments["hosts"]) - set(variables))
         if unknown:
@@ -99,12 +95,12 @@ class ActionModule(ActionBase):
             arguments["hosts"],
             variables,
             lambda file, host: self._find(file, variables[host]),
-            lambda file, lock, host: _beside(file, lock, variables[host].get("inventory_dir")),
+            lambda file, lock, host: _beside(file, lock, variables[host]),
         )
 
     def _find(self, file: str, variables: t.Mapping[str, t.Any]) -> str:
         places = [variables["inventory_dir"]] if variables.get("inventory_dir") else []
-        return reading.find(file, [*places, os.getcwd()], self._find_where_ansible_looks)
+        return reading.find(file, [*places, os.getcwd()], self._find_where_ansible_looks, "file")
 
     def _find_where_ansible_looks(self, file: str) -> str | None:
         try:
@@ -136,16 +132,15 @@ class ActionModule(ActionBase):
                 pypi_names=arguments["pypi_names"],
             )
             outcome = job.make(observed, options, settings)
-            if not self._task.check_mode:
+            if self._task.check_mode:
+                predicted.store(C.DEFAULT_LOCAL_TMP, outcome.texts)
+            else:
                 job.write(outcome)
             return outcome
 
 
-def _beside(file: str, lock: str | None, inventory: str | None) -> str:
-    """Return the path of the lock: as named, from the inventory's directory, or beside its input."""
-    if lock is None:
-        return os.path.join(os.path.dirname(os.path.abspath(file)), _LOCK)
-    return os.path.abspath(os.path.join(inventory or os.getcwd(), os.path.expanduser(lock)))
+def _beside(file: str, lock: str | None, variables: t.Mapping[str, t.Any]) -> str:
+    return freshness.path_of(file, lock, variables.get("inventory_dir") or os.getcwd())
 
 
 def _returned(outcome: job.Outcome) -> dict[str, t.Any]:

@@ -48,6 +48,10 @@ options:
     description: Tell how much disk each generation takes. Looks at every file of every generation.
     type: bool
     default: false
+  host:
+    description: Tell the platform and the virtual packages of the host too, as M(lockstep.gpufleet.conda_lock) wants to know them.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - lockstep.gpufleet._attributes
 attributes:
@@ -65,6 +69,7 @@ attributes:
 seealso:
   - module: lockstep.gpufleet.conda_env
   - module: lockstep.gpufleet.conda_env_snapshots
+  - module: lockstep.gpufleet.conda_lock
 author:
   - lockstep founders (@lockstep)
 """
@@ -88,6 +93,11 @@ EXAMPLES = r"""
     environments: [ai_env]
     level: none
     exports: [environment_yml]
+
+- name: What the host has that packages may need
+  lockstep.gpufleet.conda_env_info:
+    environments: []
+    host: true
 """
 
 RETURN = r"""
@@ -181,6 +191,18 @@ level:
   returned: success
   type: str
   sample: paths
+platform:
+  description: The host's platform, as conda calls it, or null if environments cannot be made there.
+  returned: with O(host)
+  type: str
+  sample: linux-64
+virtual_packages:
+  description:
+    - What the host has that packages may need, by the names of conda's virtual packages (C(__glibc), C(__linux), C(__archspec) and,
+      with a driver, C(__cuda)). The values are versions; that of C(__archspec) is the processor's generic name.
+  returned: with O(host)
+  type: dict
+  sample: {"__archspec": "x86_64_v3", "__cuda": "12.4", "__glibc": "2.36", "__linux": "6.1.0"}
 notes:
   description: What a person should know of the host as a whole, one sentence each.
   returned: success
@@ -189,11 +211,12 @@ notes:
 """
 
 import os
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import report
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.arguments import LEVELS
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, check_name, check_root
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store, check_name, check_root, host_platform
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 
@@ -206,6 +229,7 @@ def main() -> None:
             "level": {"type": "str", "choices": ["none", *LEVELS], "default": "paths"},
             "exports": {"type": "list", "elements": "str", "choices": list(report.EXPORTS), "default": []},
             "sizes": {"type": "bool", "default": False},
+            "host": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -221,7 +245,17 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"The store {module.params['root']} cannot be read: {error.strerror} ({error.filename}).")
     notes = [] if os.geteuid() == 0 else ["Processes of other accounts were not seen: only root can see them."]
-    module.exit_json(environments=environments, level=level, notes=notes)
+    module.exit_json(environments=environments, level=level, notes=notes, **(_host() if module.params["host"] else {}))
+
+
+def _host() -> dict[str, t.Any]:
+    from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import host_facts
+
+    try:
+        platform = host_platform(os.uname().machine)
+    except Problem:
+        platform = None
+    return {"platform": platform, "virtual_packages": host_facts.virtual_packages()}
 
 
 if __name__ == "__main__":

@@ -100,6 +100,13 @@ def read_gpu() -> cuda.Gpu:
     return gpu_of(describe(files, answer))
 
 
+def virtual_packages() -> dict[str, str]:
+    """Return what this host has by the names of conda's virtual packages: versions, and for ``__archspec`` a name."""
+    facts, gpu = read_facts(), read_gpu()
+    found = {"__glibc": facts.glibc, "__linux": facts.kernel, "__archspec": facts.archspec, "__cuda": gpu.supports}
+    return {name: version for name, version in sorted(found.items()) if version}
+
+
 def gpu_of(described: t.Mapping[str, t.Any]) -> cuda.Gpu:
     """Return what matters of the return values of the module gpu_info."""
     gpus = [gpu for gpu in described["gpus"] if not gpu["excluded"]]

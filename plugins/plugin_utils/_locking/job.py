@@ -25,7 +25,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import conda, pip
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, Specification
 
 if t.TYPE_CHECKING:
     from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Change
@@ -104,10 +104,10 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
         wheels = pip.resolution(job.specification, target, brought, settings, keep.get(target.platform, ()))
         notes += wheels.notes
         platforms[target.platform] = (*brought, *wheels.entries)
-    document = _document(job, platforms, options)
-    text = conda_lock_text.text(document)
+    made = document(job, platforms, options)
+    text = conda_lock_text.text(made)
     texts = {job.asked.lock: text} if read_or_none(job.asked.lock) != text.encode() else {}
-    return Outcome(job, document, texts, differences.between(job.present, document), tuple(dict.fromkeys(notes)))
+    return Outcome(job, made, texts, differences.between(job.present, made), tuple(dict.fromkeys(notes)))
 
 
 def write(outcome: Outcome) -> None:
@@ -120,13 +120,20 @@ def write(outcome: Outcome) -> None:
             raise Problem(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def _document(job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: planning.Options) -> Document:
+def document(job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: planning.Options) -> Document:
+    """Return the lock of ``job`` with ``platforms``."""
     specification = job.specification
     digest = specification.digest()
     pip_options = specification.pip_options
     custom = {planning.SPECIFICATION: digest, planning.POLICY: options.policy}
     if options.exclude_newer:
         custom[planning.EXCLUDE_NEWER] = options.exclude_newer
+    from_options = [one for one in specification.channels if one.where.path == reading.CHANNELS_OPTION]
+    if from_options:
+        custom[planning.CHANNELS] = " ".join(map(_public, from_options))
+    for spec in specification.conda:
+        if spec.where.path == reading.PYTHON_OPTION:
+            custom[planning.PYTHON] = spec.text.removeprefix("python==")
     if specification.variables:
         custom[planning.VARIABLES] = json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False)
     for target in job.targets:
@@ -135,9 +142,13 @@ def _document(job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: p
     indexes = () if pip_options.no_index else (pip_options.index_url, *pip_options.extra_index_urls)
     return Document(
         platforms=platforms,
-        channels=tuple(public_url(one.text) if "://" in one.text else one.text for one in specification.channels),
+        channels=tuple(map(_public, specification.channels)),
         indexes=tuple(public_url(url) for url in indexes if url),
         content_hash={target.platform: planning.content_hash(digest, target, options) for target in job.targets},
         sources=(os.path.relpath(job.asked.file, os.path.dirname(job.asked.lock)),),
         custom=custom,
     )
+
+
+def _public(channel: Channel) -> str:
+    return public_url(channel.text) if "://" in channel.text else channel.text

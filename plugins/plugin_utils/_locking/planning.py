@@ -28,6 +28,10 @@ EXCLUDE_NEWER = "lockstep.exclude_newer"
 VIRTUAL_PACKAGES = "lockstep.virtual_packages."
 VARIABLES = "lockstep.variables"
 
+#: The options that said what the input does not; who reads it again needs them.
+PYTHON = "lockstep.python"
+CHANNELS = "lockstep.channels"
+
 #: From lax to strict: what was examined strictly need not be examined again laxly.
 POLICIES = ("off", "warn", "enforce")
 

@@ -24,8 +24,9 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_fo
 _READERS = 4
 
 
-def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | None]) -> str:
+def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | None], what: str = "lock") -> str:
     """Return the path of ``lock``; a relative one is looked for in ``places``, then asked of ``fallback``.
+    ``what``: a word for it in errors.
 
     Raises Problem that lists all the places.
     """
@@ -33,7 +34,7 @@ def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | N
     if os.path.isabs(lock):
         if os.path.isfile(lock):
             return lock
-        raise Problem(f"The lock {lock} is not a file on the controller.")
+        raise Problem(f"The {what} {lock} is not a file on the controller.")
     tried = []
     for place in dict.fromkeys(places):
         path = os.path.normpath(os.path.join(place, lock))
@@ -45,7 +46,7 @@ def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | N
         return found
     lines = "".join(f"\n- {path}" for path in tried)
     raise Problem(
-        f"The lock {lock} is nowhere on the controller. It was looked for as{lines}\n"
+        f"The {what} {lock} is nowhere on the controller. It was looked for as{lines}\n"
         "and where Ansible looks for files (files/ of the role and the playbook)."
     )
 

@@ -29,6 +29,10 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
     Where,
 )
 
+#: What stands for a file where an option says what an input does not.
+PYTHON_OPTION = "the option python"
+CHANNELS_OPTION = "the option channels"
+
 _PYTHON = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+([a-z]+[0-9]+)?")
 
 #: A line that only YAML has: a key at the margin (also after tabs, which are told then), or what begins a document or list.
@@ -85,13 +89,13 @@ def _completed(specification: Specification, channels: t.Sequence[str], python: 
         if python and not _PYTHON.fullmatch(python):
             raise Problem(f"The option python is {python}: give an exact version, such as 3.10.14.")
         if python:
-            spec = CondaSpec(f"python=={python}", "python", Where("the option python"))
+            spec = CondaSpec(f"python=={python}", "python", Where(PYTHON_OPTION))
             specification = dataclasses.replace(specification, conda=(spec, *specification.conda))
         elif specification.kind == requirements_txt.KIND:
             raise Problem(f"{path} does not say which Python it is for: give the option python, such as python=3.10.14.")
     channels_there: list[Channel | None] = list(specification.channels)
     if not channels_there:
-        where = Where("the option channels")
+        where = Where(CHANNELS_OPTION)
         try:
             channels_there = [channel_list.read(text, where) for text in channels]
         except ValueError as error:

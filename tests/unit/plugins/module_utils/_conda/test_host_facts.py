@@ -111,3 +111,16 @@ def test_the_gpus(tmp_path, answer, expected):
 
 def test_no_gpus(tmp_path):
     assert host_facts.gpu_of(inventory.describe(files.read_files(str(tmp_path)), None)) == Gpu()
+
+
+def test_by_the_names_of_virtual_packages(monkeypatch):
+    monkeypatch.setattr(host_facts, "read_facts", lambda: host_facts.contract.Facts("2.36", "6.1.0", "x86_64_v3"))
+    monkeypatch.setattr(host_facts, "read_gpu", lambda: Gpu("550.54.15"))  # a library that does not answer
+    assert host_facts.virtual_packages() == {
+        "__archspec": "x86_64_v3",
+        "__cuda": "12.4",
+        "__glibc": "2.36",
+        "__linux": "6.1.0",
+    }
+    monkeypatch.setattr(host_facts, "read_gpu", Gpu)
+    assert "__cuda" not in host_facts.virtual_packages()
