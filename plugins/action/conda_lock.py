@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import typing as t
 
@@ -61,6 +62,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         del tmp
         _validated, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
+        arguments = json.loads(json.dumps(arguments))  # plain text: what Ansible has marked as from a playbook, YAML does not write
         try:
             asked, warnings = self._asked(arguments, task_vars)
             outcomes = [self._lock(one, arguments) for one in asked]
@@ -120,7 +122,8 @@ class ActionModule(ActionBase):
         )
         cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lockstep-gpufleet", "locking")
         with job.alone(asked.lock, cache):
-            observed = job.observe(asked, job.Input(tuple(arguments["channels"]), arguments["python"]), options)
+            reader = job.Input(tuple(arguments["channels"]), arguments["python"], arguments["pypi_names"])
+            observed = job.observe(asked, reader, options)
             if observed.why is not None:
                 platforms = " and ".join(target.platform for target in observed.targets)
                 self._display.display(f"{os.path.relpath(asked.file)}: solving for {platforms}, because {observed.why}", stderr=True)

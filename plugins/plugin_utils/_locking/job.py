@@ -33,10 +33,14 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """What of the options says how inputs are read. ``channels`` and ``python``: for inputs that name none."""
+    """What of the options says how inputs are read. ``channels`` and ``python``: for inputs that name none.
+
+    ``pypi_names``: PyPI's names of conda packages that are called otherwise there.
+    """
 
     channels: tuple[str, ...] = ()
     python: str | None = None
+    pypi_names: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +85,7 @@ def alone(lock: str, cache: str) -> t.Iterator[None]:
 
 def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job:
     """Read the input and the present lock, and tell whether it has to be made. Raises Problem."""
-    specification = reading.read(asked.file, reader.channels, reader.python)
+    specification = reading.read(asked.file, reader.channels, reader.python, reader.pypi_names)
     targets, notes = planning.targets(asked, specification, options)
     present = None
     if os.path.lexists(asked.lock):
