@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
@@ -42,25 +43,35 @@ def read(text: str, where: Where) -> Channel | None:
     return Channel(text.rstrip("/"), where)
 
 
-def with_those_of_specs(channels: t.Sequence[Channel], conda: t.Sequence[CondaSpec], notes: list[str]) -> tuple[Channel, ...]:
+def with_those_of_specs(
+    channels: t.Sequence[Channel], conda: t.Sequence[CondaSpec], notes: list[str]
+) -> tuple[tuple[Channel, ...], tuple[CondaSpec, ...]]:
     """Return ``channels`` and, after them, those that only specs such as ``nvidia::cuda`` name, as conda does; adds notes.
 
+    And the specs, each with its channel's URL as it stands among channels, credentials included: the solver compares text.
     Raises Problem where a spec names no channel.
     """
     found = list({channel.text: channel for channel in channels}.values())
+    specs = []
     for spec in conda:
         text = conda_specs.read(spec.text).channel
-        if not text:
-            continue
-        try:
-            channel = read(text, spec.where)
-        except ValueError as error:
-            raise Problem(f"{spec.where}: {error}.") from None
+        channel = _channel(text, spec.where) if text else None
         if channel and not _addresses([channel]) <= _addresses(found):
             found.append(channel)
             shown = public_url(text) if "://" in text else text
             notes.append(f"{spec.where}: the channel {shown} is not among channels; it is taken as the last of them.")
-    return tuple(found)
+        if channel and "://" in text:
+            same = next((one.text for one in found if _addresses([one]) == _addresses([channel])), channel.text)
+            spec = dataclasses.replace(spec, text=spec.text.replace(text, same, 1))
+        specs.append(spec)
+    return tuple(found), tuple(specs)
+
+
+def _channel(text: str, where: Where) -> Channel | None:
+    try:
+        return read(text, where)
+    except ValueError as error:
+        raise Problem(f"{where}: {error}.") from None
 
 
 def _addresses(channels: t.Iterable[Channel]) -> set[str]:

@@ -26,6 +26,7 @@ class Read(t.NamedTuple):
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)*")
 _BRACKETS = re.compile(r"\s*\[(?P<inside>[^\[\]]*)\]$")
 _PAIR = re.compile(r"""\s*(?P<key>[a-z0-9_]+)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^,'"]*)\s*(?:,|$)""")
@@ -51,7 +52,7 @@ def read(text: str) -> Read:
     channel, separator, rest = text.rpartition("::")
     if separator and not channel:
         raise ValueError("no channel stands before ::")
-    if not separator and "://" in text:
+    if not separator and _ADDRESS.match(text):
         raise ValueError(_url(text))
     rest = rest.strip()
     match = _NAME.match(rest)

@@ -101,8 +101,5 @@ def _completed(specification: Specification, channels: t.Sequence[str], python: 
         except ValueError as error:
             raise Problem(f"{where}: {error}.") from None
     notes = list(specification.notes)
-    return dataclasses.replace(
-        specification,
-        channels=channel_list.with_those_of_specs([one for one in channels_there if one], specification.conda, notes),
-        notes=tuple(notes),
-    )
+    there, conda = channel_list.with_those_of_specs([one for one in channels_there if one], specification.conda, notes)
+    return dataclasses.replace(specification, channels=there, conda=conda, notes=tuple(notes))

@@ -130,6 +130,14 @@ def test_specs_of_channels_that_are_there_already():
     assert [one.text for one in found.channels] == ["https://h/nvidia", "nvidia"]
 
 
+@pytest.mark.parametrize("spec", ["{}::a=1", "{}/linux-64::a=1", "a[channel='{}']", "a=1[channel='{}']"])
+@pytest.mark.parametrize("url", ["https://h/c", "https://you:other@h/c"])
+def test_specs_have_the_credentials_of_their_channel(spec, url):
+    found = parse(f'channels: [conda-forge, "https://me:pw@h/c"]\ndependencies: ["{spec.format(url)}"]\n')
+    assert [one.text for one in found.conda] == [spec.format("https://me:pw@h/c")]
+    assert len(found.channels) == 2 and not found.notes
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
