@@ -103,7 +103,7 @@ class _Question:
     def with_needs(self, asked: t.Sequence[Wanted], entries: t.Sequence[Entry]) -> tuple[Entry, ...]:
         """Return the entries with the names of what they need, which uv knows from their metadata by now."""
         pins = [f"{one.package.name}=={one.package.version}" for one in entries]
-        answer = self._call(asked, pins, "requirements.txt", "requirements.txt", "--offline", "--no-header", "--no-strip-extras")
+        answer = self._call(asked, pins, "requirements.txt", "requirements.txt", "--no-header", "--no-strip-extras")
         if answer.status:
             raise Problem(f"uv cannot say again what it has just resolved: {answer.words}")
         with open(f"{self.work}/requirements.txt", encoding="utf-8") as file:
