@@ -48,6 +48,9 @@ _ARGUMENTS: dict[str, t.Any] = {
     "credentials": {"type": "dict", "no_log": True},
 }
 
+#: What of the variables of hosts counts.
+_OF_HOSTS = ("conda_env_environments", "conda_lock_host", "inventory_dir")
+
 
 class ActionModule(ActionBase):
     """The action of ``lockstep.gpufleet.conda_lock``."""
@@ -62,7 +65,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         del tmp
         _validated, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
-        arguments = json.loads(json.dumps(arguments))  # plain text: what Ansible has marked as from a playbook, YAML does not write
+        arguments = _plain(arguments)
         try:
             asked, warnings = self._asked(arguments, task_vars)
             outcomes = [self._lock(one, arguments) for one in asked]
@@ -89,10 +92,12 @@ class ActionModule(ActionBase):
         if arguments["file"] is not None:
             file = self._find(arguments["file"], task_vars)
             return [hosts.Asked(file, _beside(file, arguments["lock"], task_vars))], []
-        variables = task_vars["hostvars"]
-        unknown = sorted(set(arguments["hosts"]) - set(variables))
+        unknown = sorted(set(arguments["hosts"]) - set(task_vars["hostvars"]))
         if unknown:
             raise Problem(f"hosts: {', '.join(unknown)}: no such host in the inventory.")
+        variables = {
+            name: {key: _plain(task_vars["hostvars"][name].get(key)) for key in _OF_HOSTS} for name in arguments["hosts"]
+        }
         return hosts.of_fleet(
             arguments["hosts"],
             variables,
@@ -140,6 +145,11 @@ class ActionModule(ActionBase):
             else:
                 job.write(outcome)
             return outcome
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Return data without the marks of where it comes from, which Ansible puts on text and YAML does not write."""
+    return json.loads(json.dumps(value))
 
 
 def _beside(file: str, lock: str | None, variables: t.Mapping[str, t.Any]) -> str:
