@@ -28,7 +28,10 @@ _KNOWN = ("name", "channels", "dependencies", "prefix", "variables", "platforms"
 _LOCK = {"metadata", "package"}
 _PIXI = {"version", "environments"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SELECTOR = re.compile(r"^\s*-\s[^#]*#\s*(\[[^\]]+\])\s*$")
+
+#: What conda-lock and conda-build read out of comments: ``# [linux64]``, ``# [not win and py>=310]``.
+_SELECTOR = re.compile(r"^\s*-\s[^#]*#\s*(\[[^\]]*\b(?:linux|osx|win|unix|x86|aarch64|arm64|ppc64le|s390x|py\d*)\w*\b[^\]]*\])\s*$")
+
 
 
 def parse(text: str, path: str, pypi_names: t.Mapping[str, str]) -> Specification:

@@ -111,6 +111,7 @@ def test_what_conda_env_export_writes():
         ("dependencies: [a]\ncategory: dev\n", "env.yml, line 2: category is ignored; all dependencies are locked."),
         ("dependencies: [a]\n\ndependency: [b]\n", "env.yml, line 3: dependency is unknown and ignored."),
         ("dependencies:\n- a\n- pip:\n  - b\n", "env.yml, line 3: pip is not among conda's dependencies and is not added; "),
+        ("dependencies:\n- a # [see our wiki]\n- b  #[not win and py>=310]\n", "env.yml, line 3: [not win and py>=310] is a comment;"),
         ("dependencies:\n- a\n- b  # [linux64]\n", "env.yml, line 3: [linux64] is a comment; the line counts for every platform."),
         ("channels: [c]\ndependencies: ['https://me:pw@h/d::a']\n", "env.yml, line 2: the channel https://h/d is not among channels"),
     ],
