@@ -33,7 +33,6 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SELECTOR = re.compile(r"^\s*-\s[^#]*#\s*(\[[^\]]*\b(?:linux|osx|win|unix|x86|aarch64|arm64|ppc64le|s390x|py\d*)\w*\b[^\]]*\])\s*$")
 
 
-
 def parse(text: str, path: str, pypi_names: t.Mapping[str, str]) -> Specification:
     """Return what ``text`` wants, with the line of each part; raises one Problem that lists what is wrong.
 

@@ -25,8 +25,7 @@ def pinned(text: str, pins: t.Mapping[int, str]) -> str:
     """Return ``text`` with another spec on each line that ``pins`` names (counted from 1), for conda or in ``pip:``.
 
     ``text``: the file's, with its line endings and byte order mark as they are. Comments, quotation marks, indentation and order
-    stay too. Raises Problem where a line does not hold exactly one
-    dependency that is written on this line alone.
+    stay too. Raises Problem where a line does not hold exactly one dependency that is written on this line alone.
     """
     if text.startswith(_MARK):  # which places in the text do not count
         return _MARK + pinned(text.removeprefix(_MARK), pins)

@@ -12,7 +12,6 @@ import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import conda_specs
 
-
 TAKEN = [
     ("numpy", "numpy", ""),
     ("PyYAML", "pyyaml", ""),
