@@ -82,6 +82,10 @@ class ActionModule(ActionBase):
                 if outcome.changes
             ],
         )
+        for outcome in outcomes:
+            if outcome.findings:
+                lines = "".join(f"\n- {finding}" for finding in outcome.findings)
+                warnings.append(f"{outcome.job.asked.file} is locked. What could be better about it:{lines}")
         for warning in warnings:
             self._display.warning(warning)
         return result
@@ -124,6 +128,7 @@ class ActionModule(ActionBase):
             update=None if arguments["update"] is None else tuple(arguments["update"]),
             policy=arguments["policy"],
             pin=arguments["pin"],
+            code=arguments["code"] and os.path.abspath(os.path.expanduser(arguments["code"])),
         )
         cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lockstep-gpufleet", "locking")
         with job.alone(asked.lock, cache):
@@ -173,7 +178,7 @@ def _returned(outcome: job.Outcome) -> dict[str, t.Any]:
         "why": observed.why or "what is wanted has not changed",
         "platforms": platforms,
         "changes": differences.data(outcome.changes),
-        "findings": [],
+        "findings": [finding.data() for finding in outcome.findings],
         "notes": [*observed.notes, *outcome.notes],
         "files": list(outcome.texts),
     }

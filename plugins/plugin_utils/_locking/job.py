@@ -19,12 +19,12 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none, write_atomically
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, hosts, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, examination, hosts, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock_text, documents
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import conda, pip
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import policy, reading
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, Specification
 
 if t.TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Outcome:
     texts: t.Mapping[str, str]
     changes: t.Mapping[str, t.Sequence[Change]]
     notes: tuple[str, ...] = ()
+    findings: tuple[policy.Finding, ...] = ()
 
     def __str__(self) -> str:
         number = differences.count(self.changes)
@@ -108,10 +109,21 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
         wheels = pip.resolution(job.specification, target, brought, settings, keep.get(target.platform, ()))
         notes += wheels.notes
         platforms[target.platform] = (*brought, *wheels.entries)
+    findings = examination.examine(job.specification, platforms, options, settings)
+    texts = {}
+    if options.pin and (pins := policy.rewritable(job.specification, findings)):
+        text = examination.pinned(job.asked.file, pins)
+        texts[job.asked.file] = text
+        job = dataclasses.replace(job, specification=reading.parse(text.encode(), job.asked.file))
+        findings = [one for one in findings if one.where.number not in pins or one.kind != policy.LOOSE]
+    if options.policy == "enforce":
+        examination.refuse_loose(job.asked.file, findings)
     made = document(job, platforms, options)
     text = conda_lock_text.text(made)
-    texts = {job.asked.lock: text} if read_or_none(job.asked.lock) != text.encode() else {}
-    return Outcome(job, made, texts, differences.between(job.present, made), tuple(dict.fromkeys(notes)))
+    if read_or_none(job.asked.lock) != text.encode():
+        texts[job.asked.lock] = text
+    changes = differences.between(job.present, made)
+    return Outcome(job, made, texts, changes, tuple(dict.fromkeys(notes)), tuple(findings))
 
 
 def write(outcome: Outcome) -> None:

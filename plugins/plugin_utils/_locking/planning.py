@@ -38,7 +38,7 @@ POLICIES = ("off", "warn", "enforce")
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Of the module, those that say what a lock is. ``update``: None if it was not given."""
+    """Of the module, those that say what a lock is. ``update``: None if it was not given. ``code``: a directory."""
 
     platforms: tuple[str, ...] = ()
     virtual_packages: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
@@ -46,6 +46,7 @@ class Options:
     update: tuple[str, ...] | None = None
     policy: str = "enforce"
     pin: bool = False
+    code: str | None = None
 
 
 def targets(asked: hosts.Asked, specification: Specification, options: Options) -> tuple[list[Target], list[str]]:

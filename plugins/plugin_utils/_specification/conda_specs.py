@@ -71,6 +71,28 @@ def read(text: str) -> Read:
     return Read(name.lower(), channel, constraint.strip())
 
 
+class Parts(t.NamedTuple):
+    """What a constraint says. ``version``: comparisons, ``build``: a pattern, ``others``: further keys that stand in brackets.
+    ``side_by_side``: version and build as in ``=V=BUILD``, where V is this very version."""
+
+    version: str
+    build: str
+    others: dict[str, str]
+    side_by_side: bool = False
+
+
+def parts(name: str, constraint: str) -> Parts:
+    """Take apart the constraint of a spec that ``read`` has accepted."""
+    brackets = _BRACKETS.search(constraint)
+    inside = _pairs(name, brackets["inside"]) if brackets else {}
+    text = (constraint[: brackets.start()] if brackets else constraint).strip()
+    match = _CONSTRAINT.fullmatch(text)
+    build = (match["build"] or "") if match else ""
+    version = text[: match.start("build")].rstrip(" \t=") if match and build else text
+    side_by_side = bool(build) and "version" not in inside
+    return Parts(inside.pop("version", version).strip("()"), inside.pop("build", build), inside, side_by_side)
+
+
 def _check(name: str, constraint: str) -> dict[str, str]:
     """Raise ValueError if ``constraint`` is none; return what its brackets say."""
     inside: dict[str, str] = {}

@@ -1,0 +1,55 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is said about a specification once it is solved, and how loose pins are tightened.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import conda
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import imports, policy, rewriting
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
+
+_WAYS_OUT = (
+    "Write these pins, or have them written (pin: true, the role's conda_lock_pin), or accept what is loose (policy: warn, the "
+    "role's conda_lock_policy)."
+)
+
+
+def examine(
+    specification: Specification, solved: t.Mapping[str, t.Sequence[Entry]], options: planning.Options, settings: Settings
+) -> list[policy.Finding]:
+    """Return all findings; nothing, and no question to channels, where the policy is ``off``."""
+    found = []
+    if options.policy != "off":
+        names = policy.names_to_look_up(specification, settings.pypi_names)
+        offered = conda.look_up(specification.channels, list(solved), names, settings) if names else {}
+        found += policy.examine(specification, solved, offered, settings.pypi_names)
+    if options.code:
+        found += imports.examine(specification, options.code, settings.pypi_names)
+    return found
+
+
+def refuse_loose(file: str, findings: t.Iterable[policy.Finding]) -> None:
+    """Raise one Problem that lists all dependencies that are not pinned."""
+    loose = [str(one) for one in findings if one.kind == policy.LOOSE]
+    if loose:
+        raise Problem(normal_form.listing(f"{file} asks for what is not pinned", loose, _WAYS_OUT))
+
+
+def pinned(file: str, pins: t.Mapping[int, str]) -> str:
+    """Return the text of ``file`` with ``pins`` on their lines. Raises Problem."""
+    try:
+        with open(file, encoding="utf-8", newline="") as opened:
+            return rewriting.pinned(opened.read(), pins)
+    except OSError as error:
+        raise Problem(f"{file} cannot be read: {error.strerror}.") from None
