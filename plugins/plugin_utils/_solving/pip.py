@@ -19,7 +19,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import no
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import provided, pylock, uv, wheel_choice
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted, applying
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted, applying, require_their_hashes
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
 
 #: Minor versions of glibc 2 that uv can resolve for.
@@ -79,6 +79,7 @@ def resolution(
             text = file.read()
         base = os.path.dirname(os.path.abspath(specification.path))
         entries = pylock.entries(text, wheel_choice.ranks(runtime), keep, base, there)
+        require_their_hashes(asked, entries)
         return Resolution(question.with_needs(asked, entries))
 
 

@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import uv
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wheel_choice import Runtime
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import PipRequirement, Where
@@ -65,3 +66,16 @@ def applying(requirements: t.Sequence[PipRequirement], runtime: Runtime, python:
     if wrong:
         raise Problem(normal_form.listing("These are no requirements of pip's (PEP 508)", wrong))
     return found
+
+
+def require_their_hashes(wanted: t.Sequence[Wanted], entries: t.Sequence[Entry]) -> None:
+    """Raise one Problem that lists the wheels whose URL says another sha256 than they have, which uv is not told.
+    """
+    found = {entry.package.name: entry.package.sha256 for entry in entries}
+    wrong = []
+    for one in wanted:
+        kind, _equals, digest = urldefrag(one.requirement.url or "")[1].partition("=")
+        if kind == "sha256" and one.name in found and digest.lower() != found[one.name]:
+            wrong.append(f"{one.where}: {one.name} has sha256 {found[one.name]}, but {digest.lower()[:64]} is wanted")
+    if wrong:
+        raise Problem(normal_form.listing("These wheels are not those that were meant", wrong))

@@ -36,12 +36,15 @@ def parse(text: str, path: str) -> Specification:
     mistakes = Mistakes()
     archives: dict[str, WantedArchive] = {}
     pip: list[PipRequirement] = []
+    notes: list[str] = []
     platforms = explicit.said(text)
     for line in explicit.lines(text):
         where = Where(path, line.number)
         try:
             if line.pip:
                 pip.append(_wheel(line, where))
+                if line.hash.startswith("md5="):
+                    notes.append(f"{where}: the md5 of the wheel {line.pip} is not compared; only a sha256 is.")
                 continue
             archive = _archive(line, where)
         except pip_requirements.NoWheelError as error:
@@ -63,7 +66,12 @@ def parse(text: str, path: str) -> Specification:
         mistakes.add(Where(path), "no package is named")
     mistakes.raise_any(path)
     return Specification(
-        path, KIND, pip=tuple(pip), platforms=tuple(sorted(platforms)), archives=tuple(archives.values())
+        path,
+        KIND,
+        pip=tuple(pip),
+        platforms=tuple(sorted(platforms)),
+        archives=tuple(archives.values()),
+        notes=tuple(notes),
     )
 
 

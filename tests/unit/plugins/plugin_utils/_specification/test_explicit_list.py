@@ -37,6 +37,9 @@ def test_hashes_of_any_kind_and_none(monkeypatch):
         ("my-pkg", f"my-pkg @ {WHEEL}#sha256={A}", 7),
         ("other", "Other @ https://me:pw@h/other-1-py3-none-any.whl", 8),
     ]
+    assert not found.notes
+    found_again = parse(f"@EXPLICIT\n# pip my-pkg @ {WHEEL}#md5={M}\n")
+    assert found_again.notes == ("list.txt, line 2: the md5 of the wheel my-pkg is not compared; only a sha256 is.",)
     assert found.platforms == ("linux-64",) and found.kind == "explicit" and not found.conda and not found.channels
     assert "s3cret" not in repr(found)
 
