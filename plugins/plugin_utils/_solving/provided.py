@@ -17,10 +17,9 @@ import typing as t
 import zipfile
 from urllib.parse import unquote
 
-from packaging.version import InvalidVersion, Version
-
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import InvalidVersion, Version
 
 #: PyPI's names of well-known conda packages that are called otherwise there. Several conda packages may be one there.
 WELL_KNOWN = {

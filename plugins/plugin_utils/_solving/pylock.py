@@ -14,8 +14,6 @@ import tomllib
 import typing as t
 from urllib.parse import quote, unquote, urlsplit
 
-from packaging.tags import Tag
-
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import file_name, public_url
@@ -23,6 +21,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.addresses import CONTROLLER
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import Tag
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import wheel_choice
 
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==|@)")

@@ -11,12 +11,11 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urldefrag
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import InvalidRequirement, Requirement
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import uv
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wheel_choice import Runtime
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import PipRequirement, Where

@@ -10,8 +10,13 @@ from __future__ import annotations
 
 import typing as t
 
-from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import (
+    InvalidWheelFilename,
+    Tag,
+    compatible_tags,
+    cpython_tags,
+    parse_wheel_filename,
+)
 
 #: The machine that each platform is called in tags. Hosts of other platforms get no pip packages.
 MACHINES = {"linux-64": "x86_64", "linux-aarch64": "aarch64"}

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
-from packaging.requirements import Requirement
-
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.version import Constraint, Version
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import Requirement
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import conda_specs
 
 

@@ -14,6 +14,8 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import file_name
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import InvalidRequirement, Requirement
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.provided import WELL_KNOWN
 
 REMEDY = (
     "Only wheels are locked, since building a package would run its code as root on every host. Build the wheel once "
@@ -81,9 +83,6 @@ def _name_for_conda(written: str, recipe: str, pypi_names: t.Mapping[str, str]) 
 
     The recipe's name has conda's spelling (jupyter_client), and tells which of several packages it is (pytorch).
     """
-    # Not before it is needed: the module imports packaging, see ``read``.
-    from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.provided import WELL_KNOWN
-
     names = {**pypi_names, **WELL_KNOWN, **pypi_names}
     if canonical(written) in (canonical(recipe), canonical(names.get(recipe, ""))):
         return recipe
@@ -95,9 +94,6 @@ def read(text: str, expand: t.Callable[[str], str]) -> Read:
 
     ``expand``: puts in environment variables; what it returns is in no error.
     """
-    # ansible-core brings it, but ansible-test imports every plugin without what ansible-core brings.
-    from packaging.requirements import InvalidRequirement, Requirement
-
     _refuse_sources(text)
     bare = text.split(";")[0].strip()
     if _SCHEME.match(bare):  # a wheel's URL alone, which pip takes too
