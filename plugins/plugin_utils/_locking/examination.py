@@ -53,3 +53,5 @@ def pinned(file: str, pins: t.Mapping[int, str]) -> str:
             return rewriting.pinned(opened.read(), pins)
     except OSError as error:
         raise Problem(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise Problem(f"{file} is not in UTF-8: pins are written into no other encoding. Save it as UTF-8.") from None

@@ -24,7 +24,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import co
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import conda, pip
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import policy, reading
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import policy, reading, sources
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, Specification
 
 if t.TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Job:
     present: Document | None
     why: str | None
     notes: tuple[str, ...]
+    reader: Input = Input()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,14 +87,14 @@ def alone(lock: str, cache: str) -> t.Iterator[None]:
 
 def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job:
     """Read the input and the present lock, and tell whether it has to be made. Raises Problem."""
-    specification = reading.read(asked.file, reader.channels, reader.python, reader.pypi_names)
+    specification = _read(sources.content(asked.file), asked.file, reader)
     targets, notes = planning.targets(asked, specification, options)
     present = None
     if os.path.lexists(asked.lock):
         present = documents.read(asked.lock)
         documents.check_unedited(present, asked.lock)
     why = planning.reason(present, specification.digest(), targets, options)
-    return Job(asked, specification, tuple(targets), present, why, (*specification.notes, *notes))
+    return Job(asked, specification, tuple(targets), present, why, (*specification.notes, *notes), reader)
 
 
 def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
@@ -114,7 +115,7 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     if options.pin and (pins := policy.rewritable(job.specification, findings)):
         text = examination.pinned(job.asked.file, pins)
         texts[job.asked.file] = text
-        job = dataclasses.replace(job, specification=reading.parse(text.encode(), job.asked.file))
+        job = dataclasses.replace(job, specification=_read(text.encode(), job.asked.file, job.reader))
         findings = [one for one in findings if one.where.number not in pins or one.kind != policy.LOOSE]
     if options.policy == "enforce":
         examination.refuse_loose(job.asked.file, findings)
@@ -124,6 +125,10 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
         texts[job.asked.lock] = text
     changes = differences.between(job.present, made)
     return Outcome(job, made, texts, changes, tuple(dict.fromkeys(notes)), tuple(findings))
+
+
+def _read(content: bytes, file: str, reader: Input) -> Specification:
+    return reading.parse(content, file, reader.channels, reader.python, reader.pypi_names)
 
 
 def write(outcome: Outcome) -> None:

@@ -29,7 +29,7 @@ def solve(
 
     ``keep``: entries that stay where the specification allows it. Raises Problem.
     """
-    specs = sorted(one.text for one in specification.conda)
+    specs = sorted(one.exact or one.text for one in specification.conda)
     jobs = [
         {
             "platform": target.platform,

@@ -48,7 +48,7 @@ def with_those_of_specs(
 ) -> tuple[tuple[Channel, ...], tuple[CondaSpec, ...]]:
     """Return ``channels`` and, after them, those that only specs such as ``nvidia::cuda`` name, as conda does; adds notes.
 
-    And the specs, each with its channel's URL as it stands among channels, credentials included: the solver compares text.
+    And the specs, those that name a channel by its URL with ``exact``: the solver compares text.
     Raises Problem where a spec names no channel.
     """
     found = list({channel.text: channel for channel in channels}.values())
@@ -62,7 +62,8 @@ def with_those_of_specs(
             notes.append(f"{spec.where}: the channel {shown} is not among channels; it is taken as the last of them.")
         if channel and "://" in text:
             same = next((one.text for one in found if _addresses([one]) == _addresses([channel])), channel.text)
-            spec = dataclasses.replace(spec, text=spec.text.replace(text, same, 1))
+            exact = spec.text.replace(text, same, 1)
+            spec = dataclasses.replace(spec, exact="" if exact == spec.text else exact)
         specs.append(spec)
     return tuple(found), tuple(specs)
 

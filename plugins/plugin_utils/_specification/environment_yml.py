@@ -194,10 +194,7 @@ class _Reader:
     def _spec(self, item: strict_yaml.Node, conda: list[CondaSpec]) -> None:
         text = " ".join((item.value or "").split())
         try:
-            name = conda_specs.read(text).name
-            if "://" in text:  # the channel's URL
-                text = addresses.expanded(text)
-            conda.append(CondaSpec(text, name, self.where(item)))
+            conda.append(CondaSpec(text, conda_specs.read(text).name, self.where(item)))
         except ValueError as error:
             self.mistakes.add(self.where(item), str(error))
 

@@ -42,12 +42,14 @@ class Channel:
 class CondaSpec:
     """One dependency for conda. ``text``: a match spec (CEP 29), without a comment; its channel may be a URL with credentials.
 
-    ``name``: of the package, lower case.
+    ``name``: of the package, lower case. ``exact``: the spec with its channel's URL as it stands among the specification's channels,
+    environment variables and credentials included, where that is not ``text``; for the solver alone, never to be shown.
     """
 
     text: str = dataclasses.field(repr=False)
     name: str
     where: Where
+    exact: str = dataclasses.field(default="", repr=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,10 +15,11 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.version import Version
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import channels, provided
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Candidate
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pins
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import environment_yml, pins
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification, Where
 
 #: Kinds of findings: stable names in results.
@@ -31,19 +32,21 @@ COMMERCIAL = "commercial_channel"
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """``kind``: see above. ``text``: a sentence with what to do. ``pin``: of a loose dependency, what to write instead of it."""
+    """``kind``: see above. ``text``: a sentence with what to do. ``pin``: of a loose dependency, what to write instead of it,
+    with the credentials that its own line has.
+    """
 
     kind: str
     where: Where
     text: str
-    pin: str | None = None
+    pin: str | None = dataclasses.field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.text}"
 
     def data(self) -> dict[str, t.Any]:
         """Return it as a return value."""
-        return {"kind": self.kind, "where": str(self.where), "text": self.text, "pin": self.pin}
+        return {"kind": self.kind, "where": str(self.where), "text": self.text, "pin": self.pin and addresses.shown(self.pin)}
 
 
 def names_to_look_up(specification: Specification, pypi_names: t.Mapping[str, str]) -> list[str]:
@@ -75,7 +78,7 @@ def rewritable(specification: Specification, findings: t.Iterable[Finding]) -> d
     return {
         one.where.number: one.pin
         for one in findings
-        if one.kind == LOOSE and one.pin and one.where.path == specification.path and one.where.number
+        if one.kind == LOOSE and one.pin and specification.kind == environment_yml.KIND and one.where.path == specification.path and one.where.number
     }
 
 
@@ -119,11 +122,11 @@ def _loose(text: str, where: Where, versions: t.Mapping[str, str], pin: t.Callab
     different = set(versions.values())
     if len(different) == 1:
         wanted = pin(different.pop())
-        return Finding(LOOSE, where, f"{text} is not pinned; {wanted} is what was found for it", wanted)
+        return Finding(LOOSE, where, f"{addresses.shown(text)} is not pinned; {addresses.shown(wanted)} is what was found for it", wanted)
     if not different:
-        return Finding(LOOSE, where, f"{text} is not pinned, and no platform has it; write a version or take it out")
+        return Finding(LOOSE, where, f"{addresses.shown(text)} is not pinned, and no platform has it; write a version or take it out")
     each = " and ".join(f"{version} for {platform}" for platform, version in sorted(versions.items()))
-    return Finding(LOOSE, where, f"{text} is not pinned; {each} were found for it: write a version that all have")
+    return Finding(LOOSE, where, f"{addresses.shown(text)} is not pinned; {each} were found for it: write a version that all have")
 
 
 def _twice(

@@ -135,7 +135,7 @@ def test_specs_of_channels_that_are_there_already():
 @pytest.mark.parametrize("url", ["https://h/c", "https://you:other@h/c"])
 def test_specs_have_the_credentials_of_their_channel(spec, url):
     found = parse(f'channels: [conda-forge, "https://me:pw@h/c"]\ndependencies: ["{spec.format(url)}"]\n')
-    assert [one.text for one in found.conda] == [spec.format("https://me:pw@h/c")]
+    assert [(one.text, one.exact) for one in found.conda] == [(spec.format(url), spec.format("https://me:pw@h/c"))]
     assert len(found.channels) == 2 and not found.notes
 
 
@@ -186,7 +186,8 @@ def test_variables_of_the_controller_in_channels(monkeypatch):
     monkeypatch.setenv("LOCK_TOKEN", "s3/cret")
     found = parse("channels: ['https://me:${LOCK_TOKEN}@h/c']\ndependencies: ['https://me:${LOCK_TOKEN}@h/c::a']\n")
     assert [one.text for one in found.channels] == ["https://me:s3%2Fcret@h/c"]
-    assert found.conda[0].text == "https://me:s3%2Fcret@h/c::a" and not found.notes
+    (spec,) = found.conda
+    assert spec.text == "https://me:${LOCK_TOKEN}@h/c::a" and spec.exact == "https://me:s3%2Fcret@h/c::a" and not found.notes
 
 
 def test_an_empty_list_of_dependencies():
