@@ -4,10 +4,11 @@
 #
 # Sets up what the Makefile needs; does nothing, quickly, where all is there.
 #
-#   tests/setup/setup.sh tools   the private virtualenv (build/venv) and the collection's link below build/collections
+#   tests/setup/setup.sh tools   private virtualenvs (build/venv; build/oracles with programs of others that judge our files) and
+#                                the collection's link below build/collections
 #   tests/setup/setup.sh hosts   the above, and Debian's packages that boot and reach the test hosts (as root)
 #
-# The virtualenv lies in the user's cache, under a name made of the pinned requirements and the Python version, so that
+# A virtualenv lies in the user's cache, under a name made of the pinned requirements and the Python version, so that
 # clones share it and a changed pin makes a new one.
 set -eu
 
@@ -58,7 +59,7 @@ find_python() { # prints the first Python >= 3.11 that can make virtualenvs (ans
     return 1
 }
 
-make_virtualenv() {
+choose_python() { # sets python and version
     if ! python=$(find_python); then
         if command -v apt-get >/dev/null 2>&1; then install_packages python3 python3-venv; fi
         python=$(find_python) || die "no Python >= 3.11 with venv and ensurepip was found (tried PYTHON=${PYTHON:-unset}," \
@@ -66,7 +67,10 @@ make_virtualenv() {
             "elsewhere install one and name it: make PYTHON=/path/to/python3.12 ..."
     fi
     version=$("$python" -I -c 'import platform; print(platform.python_version(), platform.machine())')
-    key=$({ cat tests/requirements.txt; echo "$version"; } | sha256sum | cut -c1-16)
+}
+
+make_virtualenv() { # requirements link: makes the virtualenv where it is missing, and points the link to it
+    key=$({ cat "$1"; echo "$version"; } | sha256sum | cut -c1-16)
     link="$cache/venv/$key"
     if [ ! -x "$link/bin/python" ]; then
         mkdir -p "$cache/venv"
@@ -74,7 +78,7 @@ make_virtualenv() {
         exec 9>"$cache/venv/.lock"
         if command -v flock >/dev/null 2>&1; then flock 9; fi
         if [ ! -x "$link/bin/python" ]; then
-            say "making the virtualenv $link with Python $version (a minute or two, once)"
+            say "making the virtualenv $link of $1 with Python $version (a minute or two, once)"
             # Scripts of a virtualenv hold its path, so it cannot be renamed into place: the name that says "complete"
             # is a link, and what an interrupted set-up left has none.
             final=$(mktemp -d "$cache/venv/$key.XXXXXX")
@@ -84,7 +88,7 @@ make_virtualenv() {
                     PIP_USER PIP_CONSTRAINT PIP_REQUIREMENT PIP_REQUIRE_VIRTUALENV
                 "$python" -I -m venv "$final"
                 "$final/bin/python" -m pip -qq --disable-pip-version-check install --require-hashes \
-                    --only-binary :all: -r tests/requirements.txt </dev/null
+                    --only-binary :all: -r "$1" </dev/null
             ) || { rm -rf "$final"; die "the virtualenv could not be made; pip's message stands above."; }
             ln -s "$(basename "$final")" "$final.link"
             mv -T "$final.link" "$link"
@@ -93,8 +97,7 @@ make_virtualenv() {
         exec 9>&-
     fi
     mkdir -p build/collections/ansible_collections/lockstep build/logs
-    point build/venv "$link"
-    point build/collections/ansible_collections/lockstep/gpufleet ../../../..
+    point "$2" "$link"
 }
 
 point() { # link target: makes or corrects the link by one rename
@@ -111,4 +114,7 @@ esac
 [ "$(uname -s)" = Linux ] || die "the test bed needs Linux; this is $(uname -s)."
 # shellcheck disable=SC2046,SC2086 # lists of words on purpose
 install_packages $(missing_packages $wanted)
-make_virtualenv
+choose_python
+make_virtualenv tests/requirements.txt build/venv
+make_virtualenv tests/oracles/requirements.txt build/oracles
+point build/collections/ansible_collections/lockstep/gpufleet ../../../..

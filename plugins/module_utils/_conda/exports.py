@@ -49,16 +49,19 @@ def explicit(
 ) -> str:
     """Return an ``@EXPLICIT`` list (CEP 23) in the order of ``packages``, which must be one that can be linked.
 
-    ``title``: a line for people. Wheels are the comments that conda-lock writes and ``conda_env`` reads. With ``md5``, by
-    the sha256 of the package, the list has these instead of sha256, for a conda that knows no other (before 24.9); a package
-    whose md5 is unknown has none then.
+    ``title``: a line for people. ``platform``: empty for a list that suits every one. Wheels are the comments that conda-lock
+    writes and ``conda_env`` reads. A package without sha256 has its md5. With ``md5``, by the sha256 of the package, the list
+    has these instead of sha256, for a conda that knows no other (before 24.9); a package whose md5 is unknown has none then.
     """
-    lines = [f"# {title}", f"# platform: {platform}", "@EXPLICIT"]
+    lines = [f"# {title}", *([f"# platform: {platform}"] if platform else []), "@EXPLICIT"]
     for package in packages:
         if package.manager == "conda":
-            digest = package.sha256 if md5 is None else md5.get(package.sha256, "")
+            digest = package.md5 or (package.sha256 if md5 is None else md5.get(package.sha256, ""))
             lines.append(f"{package.url}#{digest}" if digest else package.url)
-    lines += [f"# pip {one.name} @ {one.url}#sha256={one.sha256}" for one in packages if one.manager == "pip"]
+    for package in packages:
+        if package.manager == "pip":
+            digest = f"md5={package.md5}" if package.md5 else f"sha256={package.sha256}"
+            lines.append(f"# pip {package.name} @ {package.url}#{digest}")
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -22,6 +23,9 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 
 #: The fact of ``custom_metadata`` that holds ``digest`` of the entries as ``conda_lock_text`` wrote them.
 WRITTEN = "lockstep.packages"
+
+#: What a host of a platform must have, where another format stated that: a list of match specs, as JSON.
+REQUIRED = "lockstep.requires."
 
 #: What to do about entries without a hash, and about pip packages that are no wheels.
 REMEDY = (
@@ -63,9 +67,11 @@ def document(data: dict[str, t.Any], path: str, categories: t.Collection[str] | 
     for platform, entries in _entries(written, path, categories).items():
         platforms.setdefault(platform, []).extend(entries)
     said = custom.pop(WRITTEN, "")
+    required = {key.removeprefix(REQUIRED): _specs(custom.pop(key), key, path) for key in sorted(custom) if key.startswith(REQUIRED)}
     return Document(
         {platform: tuple(entries) for platform, entries in platforms.items()},
         channels=tuple(public_url(one) if "://" in one else one for one in _names(metadata, "channels", path, "url")),
+        virtual_packages=required,
         content_hash=_texts(metadata, "content_hash", path),
         sources=_names(metadata, "sources", path),
         custom=custom,
@@ -88,6 +94,14 @@ def _texts(metadata: dict[str, t.Any], key: str, path: str) -> dict[str, str]:
     if isinstance(items, dict) and not any(isinstance(value, (dict, list)) for value in items.values()):
         return {name: value or "" for name, value in items.items()}
     raise Problem(f"{path}: metadata.{key} is no mapping of names to texts.")
+
+
+def _specs(text: str, key: str, path: str) -> tuple[str, ...]:
+    with contextlib.suppress(ValueError):
+        specs = json.loads(text)
+        if isinstance(specs, list) and all(isinstance(one, str) for one in specs):
+            return tuple(specs)
+    raise Problem(f"{path}: {key} is no list of match specs.")
 
 
 def _entries(written: list[t.Any], path: str, categories: t.Collection[str] | None) -> dict[str, list[Entry]]:

@@ -9,13 +9,13 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 
 import yaml
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, conda_lock, normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, conda_lock, normal_form, writing
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document, Entry
 
 _HEADER = """\
@@ -47,11 +47,20 @@ def text(document: Document) -> str:
         "channels": [{"url": url, "used_env_vars": []} for url in document.channels],
         "platforms": sorted(document.platforms),
         "sources": list(document.sources),
-        "custom_metadata": dict(sorted({**document.custom, conda_lock.WRITTEN: conda_lock.digest(map(_as_read, entries))}.items())),
+        "custom_metadata": dict(sorted(_facts(document, entries).items())),
     }
     sources = f" ({', '.join(document.sources)})" if document.sources else ""
     body = yaml.dump({"version": 1, "metadata": metadata, "package": entries}, Dumper=yaml.SafeDumper, sort_keys=False)
     return _HEADER.format(sources=sources) + body
+
+
+def _facts(document: Document, entries: t.Iterable[dict[str, t.Any]]) -> dict[str, str]:
+    required = {
+        conda_lock.REQUIRED + platform: json.dumps(list(specs))
+        for platform, specs in document.virtual_packages.items()
+        if specs
+    }
+    return {**document.custom, **required, conda_lock.WRITTEN: conda_lock.digest(map(_as_read, entries))}
 
 
 def constraints(depends: t.Iterable[str]) -> dict[str, str]:
@@ -96,22 +105,9 @@ def _as_read(entry: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _check(document: Document) -> None:
     """Raise one Problem that lists what this format cannot hold."""
-    if not any(document.platforms.values()):
-        raise Problem("A lock of no packages at all cannot be written as conda-lock.yml.")
-    wrong = [
-        f"the platform {name} is none of conda's; the format has no other"
-        for name in document.platforms
-        if name not in normal_form.SUBDIRS or document.subdirs.get(name, name) != name
-    ]
-    seen: set[tuple[str, str, str, str]] = set()
+    wrong = [] if any(document.platforms.values()) else ["it has no packages"]
     for platform, entries in document.platforms.items():
-        for entry in entries:
-            package = entry.package
-            key = (platform, package.manager, normal_form.canonical(package.name), entry.category)
-            if key in seen:
-                wrong.append(f"{package.name} ({platform}) is there twice")
-            seen.add(key)
-            if reason := normal_form.unreadable(package, platform):
-                wrong.append(f"{package.label} ({platform}): {reason}")
-    if wrong:
-        raise Problem(normal_form.listing("The lock cannot be written as conda-lock.yml", wrong))
+        if platform not in normal_form.SUBDIRS or document.subdirs.get(platform, platform) != platform:
+            wrong.append(f"its platform {platform} is none of conda's")
+        wrong += writing.refusals(entries, platform, categories=True)
+    writing.conclude("conda-lock.yml", wrong)

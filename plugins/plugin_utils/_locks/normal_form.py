@@ -168,17 +168,6 @@ def split_wheel_name(file_name: str) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) in (5, 6) and all(parts) else None
 
 
-def unreadable(package: Package, platform: str) -> str:
-    """Say why a file that names this package by its address only, or checks it against that, would not be read as meant."""
-    if not is_sha256(package.sha256) and not is_md5(package.md5):
-        return "its hash is unknown"
-    if package.manager == "pip":
-        return "" if split_wheel_name(package.file_name) else f"{package.file_name} is no wheel"
-    if split_conda_name(package.file_name) != (package.name, package.version, package.build):
-        return f"its archive is called {package.file_name}"
-    return f"it is for {package.subdir}" if package.subdir not in ("", "noarch", platform) else ""
-
-
 def listing(what: str, items: t.Sequence[str], remedy: str = "") -> str:
     """Return one message: what is wrong, a line for each item (not too many), and what to do."""
     if len(items) == 1:

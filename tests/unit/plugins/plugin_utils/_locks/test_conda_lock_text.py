@@ -75,13 +75,13 @@ def test_dependencies(depends, expected):
 @pytest.mark.parametrize(
     ("platforms", "says"),
     [
-        ({}, "no packages at all"),
-        ({"linux-64": ()}, "no packages at all"),
-        ({"any": (Entry(SIX),)}, "the platform any is none of conda's"),
+        ({}, "it has no packages"),
+        ({"linux-64": ()}, "it has no packages"),
+        ({"any": (Entry(SIX),)}, "its platform any is none of conda's"),
         ({"linux-64": (Entry(SIX), Entry(SIX))}, "six (linux-64) is there twice"),
         ({"linux-64": (Entry(dataclasses.replace(PYTHON, sha256="")),)}, "python 3.11 h_0 (linux-64): its hash is unknown"),
         ({"linux-64": (Entry(dataclasses.replace(PYTHON, version="3.12")),)}, "its archive is called python-3.11-h_0.conda"),
-        ({"linux-aarch64": (Entry(PYTHON),)}, "it is for linux-64"),
+        ({"linux-aarch64": (Entry(PYTHON),)}, "its archive is for linux-64"),
         ({"linux-64": (Entry(dataclasses.replace(WHEEL, url="https://h/human-ize-4.0.tar.gz")),)}, "is no wheel"),
     ],
 )
