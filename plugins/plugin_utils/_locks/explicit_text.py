@@ -24,15 +24,15 @@ def text(document: Document, platform: str, md5: bool = False) -> str:
     entries = writing.entries_of(document, platform)
     subdir = document.subdirs.get(platform, platform)
     wrong = writing.refusals(entries, subdir)
-    known: dict[str, str] = {}
-    for entry in entries if md5 else ():
-        package = entry.package
-        if package.manager == "pip":
+    packages = []
+    for entry in sorted(entries, key=lambda entry: entry.package.name):
+        package = dataclasses.replace(entry.package, url=addresses.written(entry.package))
+        if md5 and package.manager == "pip":
             wrong.append(f"{package.label}: conda would not install pip packages")
-        elif not package.md5 and not entry.md5:
+        elif md5 and not (package.md5 or entry.md5):
             wrong.append(f"{package.label}: its md5 is unknown")
-        known[package.sha256] = package.md5 or entry.md5
-    writing.conclude(f"an @EXPLICIT list{' with md5' if md5 else ''}", wrong, "An @EXPLICIT list with sha256 can hold it." if md5 else "")
-    packages = [dataclasses.replace(one, url=addresses.written(one)) for one in normal_form.ordered(entry.package for entry in entries)]
+        packages.append(dataclasses.replace(package, sha256="", md5=package.md5 or entry.md5) if md5 else package)
+    name = f"an @EXPLICIT list{' with md5' if md5 else ''}"
+    writing.conclude(name, wrong, "An @EXPLICIT list with sha256 can hold it." if md5 else "")
     title = f"{', '.join(document.sources) or 'A lock'}, as locked by lockstep.gpufleet.conda_lock"
-    return exports.explicit(title, "" if subdir == normal_form.ANY else subdir, packages, known if md5 else None)
+    return exports.explicit(title, "" if subdir == normal_form.ANY else subdir, normal_form.ordered(packages))

@@ -129,5 +129,5 @@ def in_order(document: Document) -> Document:
         return entry.package.manager, canonical(entry.package.name), entry.category
 
     return dataclasses.replace(
-        document, platforms={name: tuple(sorted(entries, key=key)) for name, entries in document.platforms.items() if entries}
+        document, platforms={name: tuple(sorted(entries, key=key)) for name, entries in document.platforms.items()}
     )

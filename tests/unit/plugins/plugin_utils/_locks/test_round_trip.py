@@ -82,7 +82,7 @@ def test_lists_are_in_an_order_that_can_be_linked(document):
         if not entries:
             continue
         names = [re.search(r"/([^/]+)#", line)[1] for line in explicit_text.text(document, platform).splitlines() if "#" in line[1:]]
-        ordered = normal_form.ordered(entry.package for entry in entries)
+        ordered = normal_form.ordered(sorted((entry.package for entry in entries), key=lambda package: package.name))
         assert names == [package.file_name for package in ordered]
 
 
