@@ -15,7 +15,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 
 def text(document: Document, platform: str) -> str:
     """Return the file of one platform; raises Problem that lists what the format cannot hold."""
-    entries = writing.entries_of(document, platform)
+    entries = writing.entries_of(document, platform, some=False)
     subdir = document.subdirs.get(platform, platform)
     wheels = sorted((entry for entry in entries if entry.package.manager == "pip"), key=lambda entry: entry.package.name)
     wrong = writing.refusals(wheels, subdir)

@@ -21,9 +21,10 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 _SPACE = re.compile(r"\s")
 
 
-def entries_of(document: Document, platform: str) -> tuple[Entry, ...]:
-    """Return the entries of a format that is for one platform; raises Problem if the lock has none for it."""
-    if not document.platforms.get(platform):
+def entries_of(document: Document, platform: str, some: bool = True) -> tuple[Entry, ...]:
+    """Return the entries of a format that is for one platform; raises Problem if the lock is not for it, or, with ``some``, has
+    none for it."""
+    if platform not in document.platforms or (some and not document.platforms[platform]):
         there = ", ".join(sorted(document.platforms)) or "none at all"
         raise Problem(f"The lock has no packages for {platform}; there are {there}.")
     return document.platforms[platform]

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints what py-rattler's ``LockFile`` reads from the lock that is named, in a process of its own (it leaves threads).
+"""Prints what py-rattler's ``LockFile`` reads from the locks that are named, in a process of its own (it leaves threads).
 
-Standard output: ``{environment: {platform: {"subdir": ..., "virtual": [...], "packages": [...]}}}``.
+Standard output, for each: ``{environment: {platform: {"subdir": ..., "virtual": [...], "packages": [...]}}}``.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def describe(package: t.Any) -> dict[str, t.Any]:
     }
 
 
-def main() -> None:
-    """Read the lock."""
+def read(path: str) -> dict[str, t.Any]:
+    """Return what stands in the lock."""
     result: dict[str, t.Any] = {}
-    for name, environment in LockFile.from_path(sys.argv[1]).environments():
+    for name, environment in LockFile.from_path(path).environments():
         result[name] = {
             platform.name: {
                 "subdir": str(platform.subdir),
@@ -65,9 +65,14 @@ def main() -> None:
             }
             for platform in environment.platforms()
         }
-    sys.stdout.write(json.dumps(result))
+    return result
+
+
+try:
+    sys.stdout.write(json.dumps([read(path) for path in sys.argv[1:]]))
     sys.stdout.flush()
-    os._exit(0)
-
-
-main()
+except BaseException as error:
+    sys.stderr.write(f"{type(error).__name__}: {error}")
+    sys.stderr.flush()
+    os._exit(1)
+os._exit(0)

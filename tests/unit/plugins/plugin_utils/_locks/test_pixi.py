@@ -4,66 +4,17 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
-import subprocess
-import sys
 
 import pytest
+from unit.plugins.plugin_utils._locks import rattler_oracle
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import documents, normal_form, pixi, reading, virtual_packages
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form, pixi, reading, virtual_packages
 
-HERE = pathlib.Path(__file__).parent
-DATA = HERE / "data"
+DATA = pathlib.Path(__file__).parent / "data"
 A, B, MD5 = "a" * 64, "b" * 64, "c" * 32
 URL = "https://conda.example/ch"
-
-
-def as_rattler_reads(path):
-    """Return what py-rattler says of the lock, see ``lock_file_child.py``."""
-    command = [sys.executable, str(HERE / "lock_file_child.py"), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def as_we_say(entry):
-    """Return the entry in the form of ``lock_file_child.py``."""
-    package = entry.package
-    said = {
-        **{"manager": package.manager, "name": package.name, "sha256": package.sha256, "md5": package.md5 or entry.md5},
-        "location": package.source or package.url,
-    }
-    if package.manager == "pip":
-        requires = bool(entry.requires_python)
-        return {**said, "version": package.version, "depends": len(package.depends), "requires_python": requires}
-    fields = ("build_number", "size", "timestamp", "noarch", "license", "license_family", "python_site_packages_path")
-    lists = {"depends": package.depends, "constrains": entry.constrains, "track_features": entry.track_features}
-    return {
-        **said,
-        **{"build": package.build, "subdir": package.subdir},
-        **{field: getattr(entry, field) for field in fields},
-        **{name: list(items) for name, items in lists.items()},
-    }
-
-
-def same_as_rattler(path):
-    """Compare all environments of the lock at ``path``, and return how many packages were compared."""
-    count = 0
-    for name, platforms in as_rattler_reads(path).items():
-        document = documents.parse(path.read_bytes(), str(path), environment=name)
-        assert set(document.platforms) == set(platforms)
-        for platform, theirs in platforms.items():
-            assert document.subdirs.get(platform, platform) == theirs["subdir"]
-            assert [virtual_packages.spec_of(one) for one in theirs["virtual"]] == list(
-                document.virtual_packages.get(platform, ())
-            )
-            assert list(document.channels) == theirs["channels"]
-            ours = sorted(map(as_we_say, document.platforms[platform]), key=lambda one: one["location"])
-            assert ours == sorted(theirs["packages"], key=lambda one: one["location"])
-            count += len(ours)
-    return count
 
 
 @pytest.mark.parametrize(
@@ -71,7 +22,7 @@ def same_as_rattler(path):
     [("gausstwin-v6", 20), ("motion-stack-v6", 40), ("pixi-v7", 11), ("pixi-platforms-v7", 3)],
 )
 def test_locks_of_others_are_read_as_py_rattler_reads_them(name, packages):
-    assert same_as_rattler(DATA / f"{name}.lock") == packages
+    assert rattler_oracle.compare(DATA / f"{name}.lock") == packages
 
 
 def conda(name="six", subdir="noarch", **changes):
