@@ -90,6 +90,7 @@ def fetch(
     network: Network | None = None,
     *,
     md5: str = "",
+    unverified: bool = False,
     headers: t.Mapping[str, str] | None = None,
     expected_size: int | None = None,
     mode: int = 0o644,
@@ -102,6 +103,7 @@ def fetch(
     ``network``: mirrors, proxy, certificates, credentials and patience; where it names no proxy and no certificates, the
     environment does, as Python's urllib reads it (``https_proxy``, ``no_proxy``, ``SSL_CERT_FILE``). After a failure that may
     pass (silence, reset, short body, status 408, 429 and 5xx) further attempts follow, with 1, 2, 4 ... seconds between them.
+    ``unverified``: whatever comes is taken, for a file of which no hash is known, and whose hash is what is wanted of it.
     ``headers``: sent to the first host only, not to where it redirects. ``expected_size``: bytes, if known.
     ``announced``: is told at the begin of each attempt how many bytes will come, or None; ``arrived``: how many have come.
 
@@ -111,7 +113,9 @@ def fetch(
     """
     network = network or Network()
     kind, wanted = ("sha256", sha256) if sha256 or not md5 else ("md5", md5)
-    if not _HASHES[kind].fullmatch(wanted):
+    if unverified:
+        wanted = ""
+    elif not _HASHES[kind].fullmatch(wanted):
         raise Problem("Cannot fetch %s: %r is not a %s (lower-case hex digits)." % (redact(url), wanted, kind))
     url = network.locate(url)
     scheme = urllib.parse.urlsplit(url).scheme.lower()
@@ -175,7 +179,7 @@ def _fetch_once(
             if size is not None and received < size:
                 raise _Transient("the connection ended after %d of %d bytes" % (received, size))
             found = digests[kind].hexdigest()
-            if found != wanted:
+            if wanted and found != wanted:
                 raise Problem(
                     "What lies at %s has %s %s, but %s is wanted: it was altered, or it is another file. "
                     "It was thrown away unused." % (redact(url), kind, found, wanted)

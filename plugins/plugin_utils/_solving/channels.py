@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel
 
 #: Where conda looks for channels that are named without a server (``channel_alias``).
@@ -35,6 +37,20 @@ def urls(channels: t.Iterable[Channel]) -> list[str]:
         else:
             found.append(f"{_ALIAS}/{channel.text}")
     return list(dict.fromkeys(found))
+
+
+def asked(channels: t.Iterable[Channel], settings: Settings) -> list[str]:
+    """Return the URLs that are asked instead of ``urls``: those of mirrors where there are any."""
+    return [settings.network.locate(url) for url in urls(channels)]
+
+
+def original(url: str, channels: t.Iterable[Channel], settings: Settings) -> str:
+    """Return the address of a package as the channel itself has it, without secrets; ``url``: where a mirror has it."""
+    for own in urls(channels):
+        beginning = settings.network.locate(own).rstrip("/") + "/"
+        if url.startswith(beginning) or public_url(url).startswith(public_url(beginning)):
+            return public_url(own) + "/" + public_url(url)[len(public_url(beginning)) :]
+    return public_url(url)
 
 
 def is_commercial(channel: Channel) -> bool:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, public_url
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import channels, rattler
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import channels, explaining, rattler
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Candidate, Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, Specification
 
@@ -36,9 +36,9 @@ def solve(
             "specs": specs,
             "virtual_packages": [_virtual(name, text) for name, text in sorted(target.virtual_packages.items()) if text],
             "keep": {
-                entry.package.name: entry.package.file_name
-                for entry in (keep or {}).get(target.platform, ())
-                if entry.package.manager == "conda"
+                one.package.name: one.package.file_name
+                for one in (keep or {}).get(target.platform, ())
+                if one.package.manager == "conda"
             },
         }
         for target in targets
@@ -46,10 +46,15 @@ def solve(
     moment = settings.exclude_newer
     request = {"do": "solve", "jobs": jobs, "exclude_newer": moment.timestamp() if moment else None}
     try:
-        answers = rattler.call(request, channels.urls(specification.channels), settings)
+        answers = rattler.call(request, channels.asked(specification.channels, settings), settings)
     except rattler.Refused as refused:
-        raise Problem(f"{specification.path}: cannot be solved: {refused}") from None
-    return {target.platform: tuple(map(_entry, records)) for target, records in zip(targets, answers, strict=True)}
+        raise explaining.about_solving(refused, specification, targets, settings) from None
+    return {
+        target.platform: tuple(
+            entry(record, channels.original(record["url"], specification.channels, settings)) for record in records
+        )
+        for target, records in zip(targets, answers, strict=True)
+    }
 
 
 def look_up(
@@ -58,12 +63,13 @@ def look_up(
     """Return all builds that the channels offer of ``names``, by name; names that they do not have are missing."""
     request = {"do": "look_up", "platforms": [*platforms, "noarch"], "names": sorted(names)}
     try:
-        records = rattler.call(request, channels.urls(those), settings)
+        records = rattler.call(request, channels.asked(those, settings), settings)
     except rattler.Refused as refused:
-        raise Problem(f"The channels cannot be asked: {refused}") from None
+        problem = explaining.about_channels(refused, those, settings)
+        raise problem or Problem(f"The channels cannot be asked: {refused}") from None
     found: dict[str, list[Candidate]] = {}
     for record in records:
-        channel = public_url(channel_of(record["url"]))
+        channel = channel_of(channels.original(record["url"], those, settings))
         found.setdefault(record["name"], []).append(
             Candidate(
                 record["name"], record["version"], record["build"], record["build_number"], channel, record["subdir"]
@@ -77,7 +83,8 @@ def _virtual(name: str, text: str) -> tuple[str, str, str]:
     return name, version, build or "0"
 
 
-def _entry(record: dict[str, t.Any]) -> Entry:
+def entry(record: t.Mapping[str, t.Any], url: str) -> Entry:
+    """Return what is locked of a record of a channel, as ``rattler_program`` has it. ``url``: public."""
     md5 = record["md5"]
     package = Package(
         "conda",
@@ -85,7 +92,7 @@ def _entry(record: dict[str, t.Any]) -> Entry:
         record["version"],
         record["build"],
         record["subdir"],
-        public_url(record["url"]),
+        url,
         record["sha256"],
         tuple(record["depends"]),
         md5="" if record["sha256"] else md5,

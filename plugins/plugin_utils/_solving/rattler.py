@@ -25,11 +25,12 @@ _NETWORK = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 class Refused(Exception):
-    """py-rattler's own error. ``kind``: the name of its class."""
+    """py-rattler's own error. ``kind``: the name of its class. ``about``: the spec or the platform that was looked at."""
 
-    def __init__(self, kind: str, text: str) -> None:
+    def __init__(self, kind: str, text: str, about: str = "") -> None:
         super().__init__(text)
         self.kind = kind
+        self.about = about
 
 
 def call(request: dict[str, t.Any], channels: t.Sequence[str], settings: Settings) -> t.Any:
@@ -61,7 +62,7 @@ def call(request: dict[str, t.Any], channels: t.Sequence[str], settings: Setting
         kind, text = answer["error"]["kind"], redact(answer["error"]["text"])
         if kind in ("ImportError", "ModuleNotFoundError"):
             raise Problem(f"{python} on the controller has no py-rattler that solves ({text}). {tools.remedy(python)}")
-        raise Refused(kind, text)
+        raise Refused(kind, text, answer["error"].get("about", ""))
     return answer["answer"]
 
 

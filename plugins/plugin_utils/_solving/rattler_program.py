@@ -6,7 +6,7 @@ at exit, and Ansible forks.
 
 Standard input: a JSON object with ``do`` (``solve`` or ``look_up``), ``cache`` (directory), ``timeout`` (seconds),
 ``channels`` (URLs to ask, highest priority first), ``headers`` (server to headers) and what the functions below say.
-Standard output: ``{"answer": ...}``, or ``{"error": {"kind": ..., "text": ...}}``.
+Standard output: ``{"answer": ...}``, or ``{"error": {"kind": ..., "text": ..., "about": ...}}``, about a spec or a platform.
 
 This plugin util is private to the collection.
 """
@@ -21,6 +21,9 @@ import sys
 
 _OLDEST = "0.28"
 
+#: What is being looked at: part of an error.
+_about = ""
+
 
 def main():
     """Answer one request and leave without taking py-rattler down, which may crash."""
@@ -28,7 +31,7 @@ def main():
     try:
         answer = {"answer": asyncio.run(_answer(request))}
     except Exception as error:  # whatever it is, the caller makes a sentence of it
-        answer = {"error": {"kind": type(error).__name__, "text": str(error)}}
+        answer = {"error": {"kind": type(error).__name__, "text": str(error), "about": _about}}
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     os._exit(0)
@@ -40,7 +43,7 @@ async def _answer(request):
     version = rattler.__version__
     if not version.startswith(_OLDEST + "."):
         raise ImportError(f"it has version {version}")
-    return await {"solve": _solve, "look_up": _look_up}[request["do"]](rattler, request)
+    return await {"solve": _solve, "look_up": _look_up, "names": _names, "describe": _describe}[request["do"]](rattler, request)
 
 
 def _gateway(rattler, request):
@@ -54,10 +57,16 @@ async def _solve(rattler, request):
     """Return the records of each of ``jobs``: ``platform``, ``specs``, ``virtual_packages`` (name, version, build), ``keep``
     (file names, by package name). ``exclude_newer``: seconds since 1970, or null.
     """
+    global _about
     gateway = _gateway(rattler, request)
     moment = request["exclude_newer"]
     answers = []
     for job in request["jobs"]:
+        specs = []
+        for spec in job["specs"]:
+            _about = spec
+            specs.append(rattler.MatchSpec(spec, strict=False))
+        _about = job["platform"]
         platforms = [job["platform"], "noarch"]
         virtual = [
             rattler.GenericVirtualPackage(rattler.PackageName(name), rattler.Version(version), rattler.BuildString(build))
@@ -65,7 +74,7 @@ async def _solve(rattler, request):
         ]
         records = await rattler.solve(
             [rattler.Channel(url) for url in request["channels"]],
-            [rattler.MatchSpec(spec, strict=False) for spec in job["specs"]],
+            specs,
             gateway=gateway,
             platforms=platforms,
             virtual_packages=virtual,
@@ -95,6 +104,40 @@ async def _look_up(rattler, request):
         recursive=False,
     )
     return [_plain(record) for records in found for record in records]
+
+
+async def _names(rattler, request):
+    """Return the names of all packages for ``platforms``."""
+    found = await _gateway(rattler, request).names(
+        [rattler.Channel(url) for url in request["channels"]], request["platforms"]
+    )
+    return sorted(name.normalized for name in found)
+
+
+async def _describe(rattler, request):
+    """Return what the archives at ``paths`` say of themselves."""
+    answers = []
+    for path in request["paths"]:
+        index = rattler.IndexJson.from_package_archive(path)
+        noarch = index.noarch
+        answers.append(
+            {
+                "name": index.name.normalized,
+                "version": str(index.version),
+                "build": str(index.build),
+                "build_number": index.build_number,
+                "timestamp": int(index.timestamp.timestamp() * 1000) if index.timestamp else None,
+                "noarch": "python" if noarch.python else "generic" if noarch.generic else "",
+                "depends": list(index.depends),
+                "constrains": list(index.constrains),
+                "track_features": list(index.track_features),
+                "license": index.license or "",
+                "license_family": index.license_family or "",
+                "purls": [],
+                "python_site_packages_path": "",
+            }
+        )
+    return answers
 
 
 def _plain(record):
