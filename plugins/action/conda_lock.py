@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, freshness, hosts, job, planning, predicted
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, files, freshness, hosts, job, planning, predicted
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
@@ -30,7 +30,7 @@ _ARGUMENTS: dict[str, t.Any] = {
     "formats": {
         "type": "list",
         "elements": "str",
-        "choices": ["explicit", "explicit_md5", "requirements", "pixi"],
+        "choices": list(files.FORMATS),
         "default": [],
     },
     "policy": {"type": "str", "choices": list(reversed(planning.POLICIES)), "default": "enforce"},
@@ -41,6 +41,7 @@ _ARGUMENTS: dict[str, t.Any] = {
     "pypi_names": {"type": "dict", "default": {}},
     "controller_python": {"type": "str"},
     "uv": {"type": "str"},
+    "mirrors": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 30},
     "proxy": {"type": "str"},
     "ca_bundle": {"type": "str"},
@@ -127,6 +128,7 @@ class ActionModule(ActionBase):
             exclude_newer=arguments["exclude_newer"] or "",
             update=None if arguments["update"] is None else tuple(arguments["update"]),
             policy=arguments["policy"],
+            formats=tuple(arguments["formats"]),
             pin=arguments["pin"],
             code=arguments["code"] and os.path.abspath(os.path.expanduser(arguments["code"])),
         )

@@ -107,6 +107,11 @@ options:
   uv:
     description: The program uv on the controller. Default is that of O(controller_python), then the one in C(PATH).
     type: str
+  mirrors:
+    description:
+      - Where to ask instead of channels, beginnings of URLs to beginnings of URLs. The lock keeps the channels' own addresses.
+    type: dict
+    default: {}
   timeout:
     description: Seconds that a server may stay silent.
     type: int

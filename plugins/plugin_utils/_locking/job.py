@@ -19,10 +19,10 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none, write_atomically
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, examination, hosts, planning
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock_text, documents
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, examination, files, hosts, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import documents
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import conda, pip
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, conda, pip
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import policy, reading, sources
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, Specification
@@ -100,10 +100,9 @@ def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job
 def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     """Return what the lock has to be, solved if it has to be. Raises Problem."""
     if job.why is None and job.present is not None:
-        return Outcome(job, job.present, {}, {})
+        return Outcome(job, job.present, _different(files.texts(job.present, job.asked.lock, options.formats)), {})
     keep = planning.kept(job.present, options.update)
-    solved = conda.solve(job.specification, job.targets, settings, keep)
-    notes: list[str] = []
+    solved, notes = _conda_part(job, settings, keep)
     platforms: dict[str, tuple[Entry, ...]] = {}
     for target in job.targets:
         brought = solved[target.platform]
@@ -111,20 +110,38 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
         notes += wheels.notes
         platforms[target.platform] = (*brought, *wheels.entries)
     findings = examination.examine(job.specification, platforms, options, settings)
-    texts = {}
+    written = {}
     if options.pin and (pins := policy.rewritable(job.specification, findings)):
         text = examination.pinned(job.asked.file, pins)
-        texts[job.asked.file] = text
+        written[job.asked.file] = text
         job = dataclasses.replace(job, specification=_read(text.encode(), job.asked.file, job.reader))
         findings = [one for one in findings if one.where.number not in pins or one.kind != policy.LOOSE]
     if options.policy == "enforce":
         examination.refuse_loose(job.asked.file, findings)
     made = document(job, platforms, options)
-    text = conda_lock_text.text(made)
-    if read_or_none(job.asked.lock) != text.encode():
-        texts[job.asked.lock] = text
+    written |= _different(files.texts(made, job.asked.lock, options.formats))
     changes = differences.between(job.present, made)
-    return Outcome(job, made, texts, changes, tuple(dict.fromkeys(notes)), tuple(findings))
+    return Outcome(job, made, written, changes, tuple(dict.fromkeys(notes)), tuple(findings))
+
+
+def _conda_part(
+    job: Job, settings: Settings, keep: t.Mapping[str, t.Sequence[Entry]]
+) -> tuple[dict[str, tuple[Entry, ...]], list[str]]:
+    """Return conda's packages by platform, and notes: solved, or, of a list of builds, completed."""
+    if not job.specification.archives:
+        return (conda.solve(job.specification, job.targets, settings, keep) if job.specification.conda else {
+            target.platform: () for target in job.targets
+        }), []
+    if len(job.targets) != 1:
+        names = ", ".join(target.platform for target in job.targets)
+        raise Problem(f"{job.asked.file}: a list of builds is for one platform; platforms are {names}.")
+    done = completing.complete(job.specification, settings)
+    return {job.targets[0].platform: done.entries}, list(done.notes)
+
+
+def _different(texts: t.Mapping[str, str]) -> dict[str, str]:
+    """Return those texts that are not what their files hold already."""
+    return {path: text for path, text in texts.items() if read_or_none(path) != text.encode()}
 
 
 def _read(content: bytes, file: str, reader: Input) -> Specification:

@@ -38,7 +38,8 @@ POLICIES = ("off", "warn", "enforce")
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Of the module, those that say what a lock is. ``update``: None if it was not given. ``code``: a directory."""
+    """Of the module, those that say what a lock is. ``update``: None if it was not given. ``code``: a directory.
+    ``formats``: further files, see ``files``."""
 
     platforms: tuple[str, ...] = ()
     virtual_packages: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
@@ -47,6 +48,7 @@ class Options:
     policy: str = "enforce"
     pin: bool = False
     code: str | None = None
+    formats: tuple[str, ...] = ()
 
 
 def targets(asked: hosts.Asked, specification: Specification, options: Options) -> tuple[list[Target], list[str]]:

@@ -13,9 +13,6 @@ import re
 import typing as t
 
 import yaml
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -28,6 +25,14 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import (
     writing,
 )
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document, Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import (
+    InvalidRequirement,
+    InvalidSpecifier,
+    InvalidVersion,
+    Requirement,
+    SpecifierSet,
+    Version,
+)
 
 _HEADER = "# Which packages an environment has, each with its hash, made by lockstep.gpufleet.conda_lock. DO NOT EDIT!\n"
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from packaging.version import InvalidVersion, Version
-
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document, Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import InvalidVersion, Version
 
 _SPACE = re.compile(r"\s")
 
