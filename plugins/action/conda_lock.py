@@ -136,12 +136,12 @@ class ActionModule(ActionBase):
         with job.alone(asked.lock, cache):
             reader = job.Input(tuple(arguments["channels"]), arguments["python"], arguments["pypi_names"])
             observed = job.observe(asked, reader, options)
-            if observed.why is not None:
+            if observed.why is not None and observed.targets:
                 platforms = " and ".join(target.platform for target in observed.targets)
                 self._display.display(f"{os.path.relpath(asked.file)}: solving for {platforms}, because {observed.why}", stderr=True)
             settings = Settings(
                 tools=tools.find(arguments["controller_python"], arguments["uv"]),
-                network=Network.of(arguments, arguments["timeout"], retries=3),
+                network=Network.of(arguments, arguments["timeout"], retries=2),
                 cache=cache,
                 exclude_newer=moment,
                 pypi_names=arguments["pypi_names"],
@@ -165,14 +165,12 @@ def _beside(file: str, lock: str | None, variables: t.Mapping[str, t.Any]) -> st
 
 def _returned(outcome: job.Outcome) -> dict[str, t.Any]:
     observed = outcome.job
+    hosts_have = {target.platform: dict(target.virtual_packages) for target in observed.targets}
     platforms = {}
-    for target in observed.targets:
-        managers = [entry.package.manager for entry in outcome.document.platforms[target.platform]]
-        platforms[target.platform] = {
-            "conda": managers.count("conda"),
-            "pip": managers.count("pip"),
-            "virtual_packages": dict(target.virtual_packages),
-        }
+    for platform, entries in outcome.document.platforms.items():
+        managers = [entry.package.manager for entry in entries]
+        counts = {name: managers.count(name) for name in ("conda", "pip")}
+        platforms[platform] = {**counts, "virtual_packages": hosts_have.get(platform, {})}
     return {
         "file": observed.asked.file,
         "lock": observed.asked.lock,

@@ -22,6 +22,11 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 FORMATS = ("explicit", "explicit_md5", "requirements", "pixi")
 
 
+def pixi_lock(lock: str) -> str:
+    """Return the path of the pixi.lock beside ``lock``."""
+    return os.path.join(os.path.dirname(lock), "pixi.lock")
+
+
 def texts(document: Document, lock: str, formats: tuple[str, ...]) -> dict[str, str]:
     """Return the text of each file by its path, the lock last. Raises Problem about what a format cannot hold."""
     folder = os.path.dirname(lock)

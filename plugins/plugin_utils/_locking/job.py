@@ -31,6 +31,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Change
 
 
+#: The kind of an input that is a lock already.
+KIND = "lock"
+
+
 @dataclasses.dataclass(frozen=True)
 class Input:
     """What of the options says how inputs are read. ``channels`` and ``python``: for inputs that name none.
@@ -87,7 +91,11 @@ def alone(lock: str, cache: str) -> t.Iterator[None]:
 
 def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job:
     """Read the input and the present lock, and tell whether it has to be made. Raises Problem."""
-    specification = _read(sources.content(asked.file), asked.file, reader)
+    content = sources.content(asked.file)
+    if documents.is_lock(content):
+        specification = Specification(asked.file, KIND)
+        return Job(asked, specification, (), None, "it is a lock, which is written in other formats", (), reader)
+    specification = _read(content, asked.file, reader)
     targets, notes = planning.targets(asked, specification, options)
     present = None
     if os.path.lexists(asked.lock):
@@ -99,8 +107,13 @@ def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job
 
 def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     """Return what the lock has to be, solved if it has to be. Raises Problem."""
+    if job.specification.kind == KIND:
+        return _converted(job, options)
     if job.why is None and job.present is not None:
-        return Outcome(job, job.present, _different(files.texts(job.present, job.asked.lock, options.formats)), {})
+        texts = _different(files.texts(job.present, job.asked.lock, options.formats))
+        # The lock does not have all that a pixi.lock says, so one that is there is taken for what was written with the lock.
+        pixi = files.pixi_lock(job.asked.lock)
+        return Outcome(job, job.present, {path: text for path, text in texts.items() if path != pixi or not os.path.exists(pixi)}, {})
     keep = planning.kept(job.present, options.update)
     solved, notes = _conda_part(job, settings, keep)
     platforms: dict[str, tuple[Entry, ...]] = {}
@@ -124,14 +137,24 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     return Outcome(job, made, written, changes, tuple(dict.fromkeys(notes)), tuple(findings))
 
 
+def _converted(job: Job, options: planning.Options) -> Outcome:
+    """Return a lock in other formats: nothing is solved, and the lock itself stays as it is."""
+    found = documents.read(job.asked.file)
+    documents.check_unedited(found, job.asked.file)
+    texts = files.texts(found, job.asked.lock, options.formats)
+    if os.path.realpath(job.asked.lock) == os.path.realpath(job.asked.file):
+        del texts[job.asked.lock]
+    return Outcome(job, found, _different(texts), {})
+
+
 def _conda_part(
     job: Job, settings: Settings, keep: t.Mapping[str, t.Sequence[Entry]]
 ) -> tuple[dict[str, tuple[Entry, ...]], list[str]]:
     """Return conda's packages by platform, and notes: solved, or, of a list of builds, completed."""
     if not job.specification.archives:
-        return (conda.solve(job.specification, job.targets, settings, keep) if job.specification.conda else {
-            target.platform: () for target in job.targets
-        }), []
+        if not job.specification.conda:
+            return {target.platform: () for target in job.targets}, []
+        return conda.solve(job.specification, job.targets, settings, keep), []
     if len(job.targets) != 1:
         names = ", ".join(target.platform for target in job.targets)
         raise Problem(f"{job.asked.file}: a list of builds is for one platform; platforms are {names}.")

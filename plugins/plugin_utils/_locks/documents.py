@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
@@ -16,6 +17,11 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock, explicit, pixi, strict_yaml
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm, Stated, locking, make
+
+#: Keys at the margin that only locks have, and one that only environment files have; all stand near the beginning.
+_LOCK = re.compile(r"^(version|metadata|package|packages|environments):", re.MULTILINE)
+_WANTED = re.compile(r"^dependencies:", re.MULTILINE)
+_BEGINNING = 4096
 
 
 def content(path: str) -> bytes:
@@ -72,6 +78,12 @@ def parse(
             f"{locking(path)}."
         )
     raise Problem(f"{path} is no lock: neither an {explicit.MARKER} list nor a conda-lock.yml or pixi.lock.")
+
+
+def is_lock(content: bytes) -> bool:
+    """Tell whether a file is meant as a conda-lock.yml or a pixi.lock; an ``@EXPLICIT`` list may lack hashes and is none here."""
+    text = content[:_BEGINNING].decode("utf-8", "replace")
+    return bool(_LOCK.search(text)) and not _WANTED.search(text)
 
 
 def _refuse_environment(environment: str | None, path: str) -> None:

@@ -1,0 +1,145 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From inputs of every kind to files, on channels on disk."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import documents
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
+
+from .._solving.channel import write_channel
+
+
+@pytest.fixture(name="channel")
+def channel_(tmp_path: pathlib.Path) -> str:
+    write_channel(
+        tmp_path / "channel",
+        ("python", "3.10.14", []),
+        ("tool", "1.0", ["library", "python"]),
+        ("library", "1.0", []),
+        ("library", "2.0", []),
+        ("other", "1.0", []),
+        ("other", "2.0", []),
+    )
+    return (tmp_path / "channel").as_uri()
+
+
+def written(tmp_path: pathlib.Path, name: str, text: str) -> pathlib.Path:
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def run(file: pathlib.Path, lock: str = "conda-lock.yml", reader: job.Input = job.Input(), **options: t.Any) -> job.Outcome:
+    asked = hosts.Asked(str(file), str(file.parent / lock))
+    chosen = planning.Options(**options)
+    settings = Settings(tools.find(None, None), Network(), str(file.parent / "cache"))
+    outcome = job.make(job.observe(asked, reader, chosen), chosen, settings)
+    job.write(outcome)
+    return outcome
+
+
+def versions(outcome: job.Outcome) -> dict[str, str]:
+    return {entry.package.name: entry.package.version for entry in outcome.document.platforms["linux-64"]}
+
+
+ENVIRONMENT = "channels: ['{channel}']\ndependencies:\n  - python==3.10.14\n  - tool==1.0\n"
+
+
+def test_a_second_run_changes_nothing_and_asks_nobody(tmp_path: pathlib.Path, channel: str, monkeypatch: pytest.MonkeyPatch):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    formats = ("explicit", "explicit_md5", "requirements", "pixi")
+    first = run(file, formats=formats)
+    assert [pathlib.Path(path).name for path in first.texts] == [
+        *("explicit-linux-64.txt", "explicit-md5-linux-64.txt", "requirements-linux-64.txt", "pixi.lock", "conda-lock.yml")
+    ]
+    monkeypatch.setattr("ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.rattler.call", None)
+    assert not run(file, formats=formats).texts
+    (tmp_path / "explicit-linux-64.txt").write_text("edited", encoding="utf-8")
+    assert list(run(file, formats=formats).texts) == [str(tmp_path / "explicit-linux-64.txt")]
+
+
+def test_a_list_without_hashes_is_locked_as_it_is(tmp_path: pathlib.Path, channel: str):
+    lines = [f"{channel}/linux-64/{name}-h0_0.conda" for name in ("library-1.0", "python-3.10.14", "tool-1.0")]
+    file = written(tmp_path, "spec-file.txt", "\n".join(["# platform: linux-64", "@EXPLICIT", *lines, ""]))
+    outcome = run(file, formats=("explicit",))
+    assert versions(outcome) == {"library": "1.0", "python": "3.10.14", "tool": "1.0"}
+    assert documents.read(str(tmp_path / "explicit-linux-64.txt")).platforms.keys() == {"linux-64"}
+    assert not run(file, formats=("explicit",)).texts
+
+
+def test_a_lock_is_written_in_other_formats_and_stays_as_it_is(tmp_path: pathlib.Path, channel: str):
+    lock = pathlib.Path(run(written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))).job.asked.lock)
+    before = lock.read_bytes()
+    outcome = run(lock, formats=("pixi",))
+    assert list(outcome.texts) == [str(tmp_path / "pixi.lock")]
+    assert lock.read_bytes() == before
+    back = run(tmp_path / "pixi.lock", lock="from-pixi.yml")
+    assert versions(back) == versions(outcome)
+    assert not run(tmp_path / "pixi.lock", lock="from-pixi.yml").texts
+
+
+def test_only_what_may_change_does(tmp_path: pathlib.Path, channel: str):
+    loose = f"channels: ['{channel}']\ndependencies: [python, library, other]\n"
+    file = written(tmp_path, "environment.yml", loose.replace("library", "library==1.0").replace("other", "other==1.0"))
+    run(file, policy="off")
+    file.write_text(loose, encoding="utf-8")
+    assert versions(run(file, policy="off", update=())) == {"python": "3.10.14", "library": "1.0", "other": "1.0"}
+    outcome = run(file, policy="off", update=("other",))
+    assert versions(outcome) == {"python": "3.10.14", "library": "1.0", "other": "2.0"}
+    assert [change.after.label for change in outcome.changes["linux-64"] if change.after] == ["other 2.0 h0_0"]
+    assert versions(run(file, policy="warn")) == {"python": "3.10.14", "library": "2.0", "other": "2.0"}
+    with pytest.raises(Problem, match="update: nonsense: the present lock has no such package"):
+        run(file, policy="off", update=("nonsense",))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({}, None),
+        ({"platforms": ("linux-64", "linux-aarch64")}, "it is for linux-64"),
+        ({"exclude_newer": "2026-11-25"}, "exclude_newer has changed since"),
+        ({"virtual_packages": {"linux-64": {"__cuda": "12.4"}}}, "what the hosts of linux-64 have has changed since"),
+        ({"update": ("tool",)}, "tool may change"),
+    ],
+)
+def test_why_there_has_to_be_another_lock(tmp_path: pathlib.Path, channel: str, options: dict[str, t.Any], why: str | None):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    run(file)
+    asked = hosts.Asked(str(file), str(tmp_path / "conda-lock.yml"))
+    assert job.observe(asked, job.Input(), planning.Options(**options)).why == why
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("25.11.2026", "neither a date"), ("2026-11-25T12:00:00", "nor a moment with its time zone"), ("2026-02-30", "neither a date")],
+)
+def test_a_date_that_is_none(text: str, says: str):
+    with pytest.raises(Problem, match=says):
+        planning.moment(text)
+
+
+def test_a_date_is_its_end():
+    end = planning.moment("2026-11-25")
+    assert end is not None and end.isoformat() == "2026-11-26T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("virtual", "says"),
+    [
+        ({"linux-aarch64": {}}, "virtual_packages: linux-aarch64 is not locked for"),
+        ({"linux-64": {"cuda": "12"}}, "linux-64: cuda is no virtual package"),
+    ],
+)
+def test_virtual_packages_that_make_no_sense(tmp_path: pathlib.Path, channel: str, virtual: dict[str, t.Any], says: str):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    with pytest.raises(Problem, match=says):
+        run(file, virtual_packages=virtual)
