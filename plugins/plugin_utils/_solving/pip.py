@@ -15,9 +15,8 @@ import tempfile
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import provided, pylock, uv, wheel_choice
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import overlap, pip_explaining, provided, pylock, uv, wheel_choice
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted, applying, require_their_hashes
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
@@ -66,21 +65,22 @@ def resolution(
     wanted = applying(specification.pip, runtime, python)
     limits = applying(specification.pip_options.constraints, runtime, python)
     there = provided.distributions(conda, settings.pypi_names)
+    notes = tuple(overlap.agree(specification, wanted, there))
     asked = [one for one in wanted if one.name not in there or one.requirement.extras]
     if not asked:
-        return Resolution(())
+        return Resolution((), notes)
     os.makedirs(settings.cache, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pip-", dir=settings.cache) as work:
         question = _Question(specification, settings, work, python, runtime, there, limits)
         answer = question.ask(asked, keep)
         if answer.status:
-            raise Problem(answer.words)
+            raise pip_explaining.problem(answer.words, asked, specification, target)
         with open(f"{work}/pylock.toml", encoding="utf-8") as file:
             text = file.read()
         base = os.path.dirname(os.path.abspath(specification.path))
         entries = pylock.entries(text, wheel_choice.ranks(runtime), keep, base, there)
         require_their_hashes(asked, entries)
-        return Resolution(question.with_needs(asked, entries))
+        return Resolution(question.with_needs(asked, entries), notes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +117,7 @@ class _Question:
     def _call(self, asked: t.Sequence[Wanted], pins: t.Sequence[str], output: str, form: str, *more: str) -> uv.Answer:
         """Run uv on ``asked``; versions in ``pins`` are not to differ."""
         options = self.specification.pip_options
-        lines = [f"--find-links {uv.with_credentials(link, self.settings.network)}" for link in options.find_links]
-        self._write("wanted.in", "\n".join([*lines, *(one.for_uv(self.settings.network) for one in asked)]) + "\n")
+        self._write("wanted.in", "".join(f"{one.for_uv(self.settings.network)}\n" for one in asked))
         limits = [one.for_uv(self.settings.network) for one in self.limits if one.name not in self.there]
         stand_ins = [
             f"{name} @ file://{provided.stand_in(one, self.settings.cache + '/provided')}"
@@ -131,7 +130,7 @@ class _Question:
             *(f"{self.work}/wanted.in", *(("--constraints", f"{self.work}/limits.in") if limits else ())),
             *("--format", form, "--output-file", f"{self.work}/{output}"),
             *("--python-version", self.python, "--python-platform", f"{self.runtime.machine}-manylinux_2_{glibc}"),
-            *("--only-binary", ":all:", "--no-sources", "--index-strategy", "unsafe-first-match", *more),
+            *("--only-binary", ":all:", "--no-sources", "--index-strategy", "first-index", *more),
         ]
         if options.no_index:
             arguments.append("--no-index")

@@ -51,7 +51,7 @@ def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, wo
     argv = [
         *(settings.tools.uv, "pip", "compile", *arguments),
         *("--python", settings.tools.python, "--no-python-downloads", "--cache-dir", f"{settings.cache}/uv"),
-        *("--no-config", "--system-certs", "--no-progress", "--color", "never"),
+        *("--config-file", f"{work}/uv.toml", "--system-certs", "--no-progress", "--color", "never"),
     ]
     try:
         process = children.run(argv, environment, errors=subprocess.STDOUT)
@@ -74,10 +74,10 @@ def with_credentials(url: str, network: Network) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         return url
-    kind, _, value = (network.authorization(url) or "").partition(" ")
+    kind, _blank, value = (network.authorization(url) or "").partition(" ")
     if kind != "Basic":
         return url
-    user, _, password = base64.b64decode(value).decode().partition(":")
+    user, _colon, password = base64.b64decode(value).decode().partition(":")
     server = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{server}").geturl()
 
@@ -104,15 +104,28 @@ def _environment(settings: Settings, options: PipOptions, work: str) -> tuple[di
         environment["SSL_CERT_FILE"] = network.ca_bundle
     else:
         environment.update({name: os.environ[name] for name in _CERTIFICATES if os.environ.get(name)})
-    indexes = [] if options.no_index else [options.index_url or PYPI, *options.extra_index_urls]
-    links = [link for link in options.find_links if "://" in link]
-    if indexes:
-        environment["UV_DEFAULT_INDEX"] = with_credentials(indexes[0], network)
-        environment["UV_INDEX"] = " ".join(with_credentials(url, network) for url in indexes[1:])
-    secrets = _write_credentials(network, [*indexes, *links], work)
-    for url in (*environment.values(), *links):
-        secrets |= hidden(url) if "://" in url else set()
+    addresses = [*indexes(options), *options.find_links]
+    secrets = _write_credentials(network, addresses, work)
+    write_private(f"{work}/uv.toml", _configuration(options, network))
+    for url in (network.proxy or "", *(with_credentials(url, network) for url in addresses)):
+        secrets |= hidden(url)
     return environment, secrets
+
+
+def indexes(options: PipOptions) -> list[str]:
+    """Return the URLs of the indexes that are asked, in the order of their priority; they may hold credentials."""
+    return [] if options.no_index else [*options.extra_index_urls, options.index_url or PYPI]
+
+
+def _configuration(options: PipOptions, network: Network) -> str:
+    """Return ``uv.toml``: where wheels are looked for."""
+    asked = indexes(options)
+    lines = [f"find-links = [{', '.join(_toml(with_credentials(link, network)) for link in options.find_links)}]\n"]
+    for url in asked:
+        last = "true" if url is asked[-1] else "false"
+        address = _toml(with_credentials(url, network))
+        lines.append(f"[[index]]\nurl = {address}\ndefault = {last}\n")
+    return "".join(lines)
 
 
 def _write_credentials(network: Network, addresses: t.Sequence[str], work: str) -> set[str]:
@@ -128,7 +141,7 @@ def _write_credentials(network: Network, addresses: t.Sequence[str], work: str) 
         secrets |= {text for text in (one.token, one.password) if text}
     for url in addresses:
         parts = urlsplit(url)
-        kind, _, value = (network.authorization(parts.geturl()) or "").partition(" ")
+        kind, _blank, value = (network.authorization(parts.geturl()) or "").partition(" ")
         if kind != "Bearer":
             continue
         if parts.scheme != "https" and parts.hostname not in _LOCAL:

@@ -69,7 +69,7 @@ def best(names: t.Iterable[str], suiting: t.Mapping[Tag, int]) -> str | None:
     found = []
     for name in sorted(set(names)):
         try:
-            _, _, build, tags = parse_wheel_filename(name)
+            _name, _version, build, tags = parse_wheel_filename(name)
         except InvalidWheelFilename:
             continue
         rank = min((suiting[tag] for tag in tags if tag in suiting), default=None)

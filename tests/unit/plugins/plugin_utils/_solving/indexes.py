@@ -17,7 +17,13 @@ import zipfile
 MEDIA = "application/vnd.pypi.simple.v1+json"
 
 
-def wheel(name: str, version: str, requires: t.Sequence[str] = (), tag: str = "py3-none-any", extras: t.Mapping[str, t.Sequence[str]] | None = None) -> tuple[str, bytes]:
+def wheel(
+    name: str,
+    version: str,
+    requires: t.Sequence[str] = (),
+    tag: str = "py3-none-any",
+    extras: t.Mapping[str, t.Sequence[str]] | None = None,
+) -> tuple[str, bytes]:
     """Return file name and content of a wheel that holds nothing but its metadata."""
     stem = f"{name.replace('-', '_')}-{version}"
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]

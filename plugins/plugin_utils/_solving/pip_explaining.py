@@ -1,0 +1,71 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Why uv has found no solution, in sentences with the user's own lines.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Target
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pip_requirements
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
+
+_CREDENTIALS = re.compile(r"\(?(https?://[^\s()`]+?)\)? (?:could not be queried due to|returned a) .*\b(401|403)\b")
+_STATUS = re.compile(r"\b(401|403|407) (?:Unauthorized|Forbidden|Proxy Authentication Required)\b")
+_WANTS = "it wants credentials, or others than those it was given (credentials, netrc, or user:password@ in its URL)"
+
+_OPENING = re.compile(r"error: (?:No solution found when resolving dependencies\s*)?")
+_USELESS = re.compile(r"hint: (?:Wheels are required for|Pre-releases are available).*|Consider using `exclude-newer-package`.*")
+_FAILED = re.compile(r"Failed to (?:fetch|download):? `?(.+?)`?$")
+_NO_WHEELS = re.compile(r"ha(?:s|ve) no usable wheels|no wheels")
+_URL = re.compile(r"https?://[^\s`)]+")
+
+
+def problem(words: str, asked: t.Sequence[Wanted], specification: Specification, target: Target) -> Problem:
+    """Return why the pip part cannot be resolved. ``words``: what uv said, without secrets."""
+    if why := _unreachable(words):
+        return Problem(f"{specification.path}: the pip part cannot be resolved: {why}.")
+    text = _sentence(words)
+    lines = [f"- {one.where}: {one.text}" for one in _concerned(text, asked)]
+    parts = [f"{specification.path}: the pip part cannot be resolved for {target.platform}: {text}", "What you wrote of that:", *lines]
+    if _NO_WHEELS.search(text):
+        parts.append(pip_requirements.REMEDY)
+    return Problem("\n".join(parts))
+
+
+def _unreachable(words: str) -> str | None:
+    """Return what kept uv from asking an index or fetching a file, or None if it was no such thing."""
+    if match := _CREDENTIALS.search(words):
+        kind = "it may not have the package, or " if match[2] == "403" else ""
+        return f"{match[1]} answers with status {match[2]}: {kind}{_WANTS}"
+    failed = [match[1] for match in map(_FAILED.search, words.splitlines()) if match]
+    if not failed:
+        return None
+    url = next(iter(_URL.findall(failed[-1])), failed[-1])
+    if match := _STATUS.search(words):
+        return f"{url} answers with status {match[1]}: {_WANTS}"
+    causes = [line.partition("cause: ")[2] for line in words.splitlines() if "cause: " in line]
+    reason = next((cause for cause in reversed(causes) if not _FAILED.search(cause)), "nothing is known of it")
+    return f"{url}: {reason.replace(f' for url ({url})', '')}"
+
+
+def _sentence(words: str) -> str:
+    """Return uv's explanation without what surrounds it, on one line."""
+    kept = [line for line in words.splitlines() if not line.startswith("warning: ")]
+    text = _OPENING.sub("", "\n".join(kept), count=1)
+    text = re.sub(r"(?m)^\s*cause: ", "", text)
+    text = _USELESS.sub("", text).replace("hint: ", "")
+    return " ".join(text.split())
+
+
+def _concerned(text: str, wanted: t.Sequence[Wanted]) -> list[Wanted]:
+    """Return those lines that an explanation is about, all of them if it names none."""
+    named = [one for one in wanted if re.search(rf"(?<![\w.-]){re.escape(one.name)}(?![\w-])", text, re.IGNORECASE)]
+    return named or list(wanted)
