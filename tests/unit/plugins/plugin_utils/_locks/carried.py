@@ -8,7 +8,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock_text, normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock_text
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document, Entry
 
 FORMATS = ("conda-lock.yml", "pixi.lock", "explicit", "explicit_md5", "requirements")
