@@ -85,6 +85,12 @@ def test_the_environment_has_what_was_asked_for(host):
     assert host.run("/opt/lockstep/envs/ai/bin/python -c 'import einops; print(einops.__version__)'").stdout == "0.8.2\n"
 
 
+def test_its_variables_are_set_where_it_is_activated(host):
+    activated = "bash -lc 'conda activate /opt/lockstep/envs/ai && printf %s \"$BED_GREETING\"'"
+    assert host.run(activated).stdout == "good morning"
+    assert host.run("/opt/miniconda3/bin/conda run -p /opt/lockstep/envs/ai printenv BED_GREETING").stdout.strip() == "good morning"
+
+
 def test_an_input_that_has_not_changed_is_locked_without_network(play):
     before = (WORK / "ai/conda-lock.yml").read_bytes()
     asked = requests()

@@ -59,7 +59,8 @@ class ActionModule(ActionBase):
             return result
         arguments = conceal(arguments)
         arguments["_locks"] = {
-            name: {"path": path, "digests": form.digests(), "unclear": form.unclear} for name, (path, form) in locks.items()
+            name: {"path": path, "digests": form.digests(), "unclear": form.unclear, "variables": form.variables}
+            for name, (path, form) in locks.items()
         }
         arguments["_who"] = _person()
         if not self._task.check_mode:

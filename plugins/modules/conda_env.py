@@ -611,6 +611,8 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
             )
             continue
         wanted = dataclasses.replace(basis, lock=digest)
+        if locks[name].get("variables"):
+            wanted = dataclasses.replace(wanted, options={**wanted.options, "variables": locks[name]["variables"]})
         if name in sent["packages"]:
             wanted = dataclasses.replace(
                 wanted,

@@ -30,6 +30,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     steps,
     unmanaged,
     user_sites,
+    variables,
     wheels,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
@@ -244,6 +245,7 @@ def _build_in(
         known.pop(path, None)
     link = store.link(step.name)
     ours = protection.add(prefix, step.name, link)
+    ours |= variables.add(prefix, step.wanted.options.get("variables") or {})
     ours |= startup.add(prefix, link, bool(step.wanted.options.get("user_site")))
     for path in ours:
         known.pop(path, None)

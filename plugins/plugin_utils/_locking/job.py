@@ -21,7 +21,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import re
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, examination, files, hosts, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import documents
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import VARIABLES, Document, Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, conda, pip
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import policy, reading, sources
@@ -196,7 +196,7 @@ def document(job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: pl
         if spec.where.path == reading.PYTHON_OPTION:
             custom[planning.PYTHON] = spec.text.removeprefix("python==")
     if specification.variables:
-        custom[planning.VARIABLES] = json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False)
+        custom[VARIABLES] = json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False)
     for target in job.targets:
         text = " ".join(f"{name}={version.replace(' ', '=')}" for name, version in sorted(target.virtual_packages.items()))
         custom[planning.VIRTUAL_PACKAGES + target.platform] = text

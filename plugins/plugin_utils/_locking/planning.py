@@ -26,7 +26,6 @@ SPECIFICATION = "lockstep.specification"
 POLICY = "lockstep.policy"
 EXCLUDE_NEWER = "lockstep.exclude_newer"
 VIRTUAL_PACKAGES = "lockstep.virtual_packages."
-VARIABLES = "lockstep.variables"
 
 #: The options that said what the input does not; who reads it again needs them.
 PYTHON = "lockstep.python"

@@ -16,6 +16,9 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages 
 #: The category of entries that name none. Packages of others (such as dev) are for those who develop, not for servers.
 CATEGORY = "main"
 
+#: The fact of a document that environments need: names and values of variables, as JSON.
+VARIABLES = "lockstep.variables"
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:

@@ -8,14 +8,17 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 import typing as t
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import variables
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock, explicit, pixi, strict_yaml
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, VARIABLES, Document
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm, Stated, locking, make
 
 #: Keys at the margin that only locks have, and one that only environment files have; all stand near the beginning.
@@ -120,7 +123,19 @@ def normal_form(
             key = (package.manager, canonical(package.name), package.md5 or package.sha256)
             if entry.category in categories and first.setdefault(key, entry.category) == entry.category:
                 platforms.setdefault(platform, []).append(package)
-    return make(path, platforms, {platform: _contract(document, names[platform]) for platform in platforms}, unclear)
+    form = make(path, platforms, {platform: _contract(document, names[platform]) for platform in platforms}, unclear)
+    return dataclasses.replace(form, variables=_variables(document, path))
+
+
+def _variables(document: Document, path: str) -> dict[str, str]:
+    """Return what the lock says that ``conda activate`` sets; raises Problem."""
+    written = document.custom.get(VARIABLES)
+    if not written:
+        return {}
+    try:
+        return variables.check(json.loads(written))
+    except ValueError as error:
+        raise Problem(f"{path}: {VARIABLES} in its metadata cannot be used: {error}.") from None
 
 
 def _choose(document: Document, path: str, chosen: str | None) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:

@@ -49,12 +49,14 @@ class NormalForm:
     """Packages by platform, each list in the order of installation: conda before pip, needed before needing.
 
     ``contracts``: by platform, what the lock says of hosts beside ``depends`` (``contract.needs_stated``). ``unclear``: platforms
-    that the lock has several sets of packages for, with the sets' names, when none of them was chosen.
+    that the lock has several sets of packages for, with the sets' names, when none of them was chosen. ``variables``: what
+    ``conda activate`` sets.
     """
 
     platforms: dict[str, tuple[Package, ...]]
     contracts: dict[str, tuple[Stated, ...]] = dataclasses.field(default_factory=dict)
     unclear: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    variables: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each platform's packages."""
@@ -67,16 +69,17 @@ class NormalForm:
     def to_json(self) -> str:
         """Return the text that ``from_json`` reads."""
         platforms = {name: [to_data(p) for p in packages] for name, packages in self.platforms.items()}
-        return json.dumps([platforms, self.contracts, self.unclear])
+        return json.dumps([platforms, self.contracts, self.unclear, self.variables])
 
     @classmethod
     def from_json(cls, text: str) -> NormalForm:
         """Read what ``to_json`` wrote."""
-        platforms, contracts, unclear = json.loads(text)
+        platforms, contracts, unclear, variables = json.loads(text)
         return cls(
             {name: tuple(map(from_data, packages)) for name, packages in platforms.items()},
             {name: tuple(tuple(row) for row in rows) for name, rows in contracts.items()},
             {name: tuple(names) for name, names in unclear.items()},
+            variables,
         )
 
 

@@ -24,7 +24,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import (
     virtual_packages,
     writing,
 )
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, Document, Entry
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import CATEGORY, VARIABLES, Document, Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import (
     InvalidRequirement,
     InvalidSpecifier,
@@ -35,9 +35,6 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging impor
 )
 
 _HEADER = "# Which packages an environment has, each with its hash, made by lockstep.gpufleet.conda_lock. DO NOT EDIT!\n"
-
-#: The fact of a document that no pixi.lock has a place for, but environments need.
-VARIABLES = "lockstep.variables"
 
 #: What YAML 1.2 takes for a number (its core schema), but PyYAML, which knows 1.1, would leave without quotes.
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(inf|nan)", re.IGNORECASE)

@@ -21,7 +21,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_form import NormalForm
 
 #: Part of the cache's file names: raise it when the readers or the normal form change.
-_READERS = 4
+_READERS = 5
 
 
 def find(lock: str, places: t.Sequence[str], fallback: t.Callable[[str], str | None], what: str = "lock") -> str:
