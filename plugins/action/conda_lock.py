@@ -132,7 +132,7 @@ class ActionModule(ActionBase):
             pin=arguments["pin"],
             code=arguments["code"] and os.path.abspath(os.path.expanduser(arguments["code"])),
         )
-        cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lockstep-gpufleet", "locking")
+        cache = job.cache_directory()
         with job.alone(asked.lock, cache):
             reader = job.Input(tuple(arguments["channels"]), arguments["python"], arguments["pypi_names"])
             observed = job.observe(asked, reader, options)

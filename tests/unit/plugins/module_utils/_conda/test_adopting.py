@@ -1,0 +1,140 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A prefix is read without trust; what is wrong with it is named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+
+import pytest
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import adopting
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+
+TEXT = b"print('hello')\n"
+
+
+@pytest.fixture(name="prefix")
+def prefix_(tmp_path: pathlib.Path) -> pathlib.Path:
+    (tmp_path / "conda-meta").mkdir()
+    (tmp_path / "lib/python3.11/site-packages").mkdir(parents=True)
+    (tmp_path / "lib/python3.11/site-packages/tool.py").write_bytes(TEXT)
+    record(tmp_path, "tool", files={"lib/python3.11/site-packages/tool.py": TEXT}, depends=["python >=3"])
+    return tmp_path
+
+
+def record(prefix: pathlib.Path, name: str, files: dict[str, bytes] | None = None, **more: object) -> None:
+    said = {
+        **{"name": name, "version": "1.0", "build": "0", "md5": "a" * 32, "depends": []},
+        "url": f"https://conda.example/ch/noarch/{name}-1.0-0.conda",
+        "files": list(files or {}),
+        "paths_data": {
+            "paths": [
+                {
+                    "_path": path.replace("lib/python3.11/site-packages/", "site-packages/"),
+                    "path_type": "hardlink",
+                    "sha256_in_prefix": hashlib.sha256(text).hexdigest(),
+                }
+                for path, text in (files or {}).items()
+            ]
+        },
+        **more,
+    }
+    (prefix / f"conda-meta/{name}-1.0-0.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def missing(prefix: pathlib.Path) -> dict[str, str]:
+    return {one["what"]: one["why"] for one in adopting.read(str(prefix), verify=True)["not_reproduced"]}
+
+
+def test_what_is_as_it_was_installed_is_all_there_is(prefix: pathlib.Path):
+    (prefix / "conda-meta/history").write_text(
+        "==> 2026 <==\n# update specs: ['tool=1', 'conda-forge::other']\n# remove specs: [\"other\"]\n", encoding="utf-8"
+    )
+    found = adopting.read(str(prefix), verify=True)
+    assert found["not_reproduced"] == []
+    assert found["requested"] == ["tool"]
+    assert [one["name"] for one in found["conda"]] == ["tool"]
+    assert found["channels"] == ["https://conda.example/ch"]
+
+
+def test_edited_and_removed_files(prefix: pathlib.Path):
+    record(prefix, "other", files={"share/gone": b""})
+    (prefix / "lib/python3.11/site-packages/tool.py").write_bytes(TEXT + b"# mine\n")
+    assert missing(prefix) == {
+        "tool": "lib/python3.11/site-packages/tool.py was edited by hand",
+        "other": "share/gone was removed by hand",
+    }
+
+
+def test_files_that_lead_elsewhere_are_not_followed(prefix: pathlib.Path):
+    os.symlink("/", prefix / "root")
+    os.symlink(prefix, prefix / "loop")
+    record(prefix, "evil", files={"root/etc/passwd": b"", "../../etc/passwd": b""})
+    os.mkfifo(prefix / "conda-meta/pipe-1-0.json")
+    assert missing(prefix) == {"conda-meta/pipe-1-0.json": "the record is damaged"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"name": 1}', "null", "[" * 3000])
+def test_damaged_records(prefix: pathlib.Path, text: str):
+    (prefix / "conda-meta/bad-1-0.json").write_text(text, encoding="utf-8")
+    (prefix / "conda-meta/history").write_text("# update specs: [[[\n# update specs: ['" + "(" * 3000, encoding="utf-8")
+    (prefix / "conda-meta/state").write_text(text or "x", encoding="utf-8")
+    assert missing(prefix)["conda-meta/bad-1-0.json"] == "the record is damaged"
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "its record does not say where it came from"),
+        ("file:///srv/x-1.0-0.conda", "it came from this host's own disk"),
+        ("https://u:Sesame@conda.example/ch/noarch/x-1.0-0.conda", "https://conda.example/ch/noarch/x-1.0-0.conda wants credentials"),
+        ("https://conda.example/t/Sesame/ch/noarch/x-1.0-0.conda", "wants credentials"),
+    ],
+)
+def test_where_packages_came_from(prefix: pathlib.Path, url: str, why: str):
+    record(prefix, "x", url=url)
+    found = adopting.read(str(prefix), verify=True)
+    assert why in {one["what"]: one["why"] for one in found["not_reproduced"]}["x"]
+    assert "Sesame" not in json.dumps(found)
+
+
+def distribution(prefix: pathlib.Path, name: str, direct_url: str = "") -> None:
+    folder = prefix / f"lib/python3.11/site-packages/{name}-2.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.0\n\nName: other\n", encoding="utf-8")
+    if direct_url:
+        (folder / "direct_url.json").write_text(direct_url, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "why"),
+    [
+        ('{"url": "https://u:Sesame@git.example/x.git", "vcs_info": {"commit_id": "abc"}}', "a checkout of https://git.example/x.git at abc"),
+        ('{"url": "file:///home/me/x", "dir_info": {"editable": true}}', "an editable checkout"),
+        ('{"url": "file:///home/me/x", "dir_info": {}}', "built from a directory"),
+        ('{"url": "file:///home/me/x-2.0-py3-none-any.whl", "archive_info": {}}', "it was installed from file:///home/me/x-2.0"),
+        ("[", "its direct_url.json is damaged"),
+        ("[]", "its direct_url.json is damaged"),
+    ],
+)
+def test_what_pip_took_from_elsewhere(prefix: pathlib.Path, direct_url: str, why: str):
+    distribution(prefix, "x", direct_url)
+    found = adopting.read(str(prefix), verify=True)
+    assert why in {one["what"]: one["why"] for one in found["not_reproduced"]}["x"]
+    assert found["pip"] == []
+
+
+def test_what_pip_has_put_over_condas(prefix: pathlib.Path):
+    distribution(prefix, "tool")
+    distribution(prefix, "Fresh_One")
+    found = adopting.read(str(prefix), verify=True)
+    assert found["pip"] == [{"name": "fresh-one", "version": "2.0", "url": ""}]
+    assert missing(prefix)["tool"] == "pip has put 2.0 over conda's 1.0"
+
+
+def test_no_environment_at_all(tmp_path: pathlib.Path):
+    with pytest.raises(Problem, match="is no conda environment on this host"):
+        adopting.read(str(tmp_path), verify=True)
