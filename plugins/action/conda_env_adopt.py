@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
         _validated, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
         arguments = json.loads(json.dumps(arguments))  # plain text: YAML does not write what Ansible has marked
         question = {"prefix": arguments["prefix"], "verify": arguments["verify"]}
-        answer = self._execute_module("lockstep.gpufleet.conda_env_adopt", module_args=question, task_vars=task_vars)
+        answer = self._execute_module("lockstep.gpufleet.conda_prefix_info", module_args=question, task_vars=task_vars)
         if answer.get("failed"):
             result.update(answer)
             return result

@@ -86,6 +86,7 @@ attributes:
     support: full
     platforms: linux
 seealso:
+  - module: lockstep.gpufleet.conda_prefix_info
   - module: lockstep.gpufleet.conda_lock
   - module: lockstep.gpufleet.conda_env
 author:
@@ -116,30 +117,3 @@ plan:
   type: list
   elements: str
 """
-
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import adopting, host_facts
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import host_platform
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-
-
-def main() -> None:
-    """Read the environment; the action does the rest on the controller."""
-    module = AnsibleModule(
-        argument_spec={"prefix": {"type": "path", "required": True}, "verify": {"type": "bool", "default": True}},
-        supports_check_mode=True,
-    )
-    try:
-        platform = host_platform(os.uname().machine)
-        found = adopting.read(os.path.realpath(module.params["prefix"]), module.params["verify"])
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as error:
-        module.fail_json(msg=f"prefix: {error.filename} cannot be read: {error.strerror}.")
-    module.exit_json(changed=False, platform=platform, virtual_packages=host_facts.virtual_packages(), environment=found)
-
-
-if __name__ == "__main__":
-    main()
