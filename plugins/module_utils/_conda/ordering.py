@@ -24,6 +24,40 @@ def canonical(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()
 
 
+def key(manager: str, name: str) -> str:
+    """Return the name under which a package can be there once: conda keeps ``typing_extensions`` and ``typing-extensions`` apart, and
+    environments have both; pip compares names as PEP 503 does.
+    """
+    return name.lower() if manager == "conda" else canonical(name)
+
+
+def twins(packages: t.Iterable[Package]) -> list[tuple[Package, Package]]:
+    """Return the pairs that cannot be in one environment: of the same key, or the same distribution by conda and by pip.
+
+    conda's ``tzdata`` is no distribution for Python and pip's is: what needs no python is none, where needs are known at all.
+    """
+    packages = list(packages)
+    informed = any(package.depends for package in packages if package.manager == "conda")
+    found = []
+    seen: dict[tuple[str, str], Package] = {}
+    by_distribution: dict[tuple[str, str], Package] = {}
+    for package in packages:
+        manager, distribution = package.manager, canonical(package.name)
+        other = seen.get((manager, key(manager, package.name)))
+        of_python = manager == "pip" or not informed or "python" in map(_name, package.depends)
+        if of_python:
+            other = other or by_distribution.get(("pip" if manager == "conda" else "conda", distribution))
+            by_distribution.setdefault((manager, distribution), package)
+        if other:
+            found.append((other, package))
+        seen.setdefault((manager, key(manager, package.name)), package)
+    return found
+
+
+def _name(need: str) -> str:
+    return _AFTER_NAME.split(need, maxsplit=1)[0]
+
+
 def ordered(packages: t.Iterable[Package]) -> tuple[Package, ...]:
     """Sort so that each package follows those it depends on, conda before pip; cycles keep the given order.
 
@@ -32,12 +66,12 @@ def ordered(packages: t.Iterable[Package]) -> tuple[Package, ...]:
     result: list[Package] = []
     for manager in ("conda", "pip"):
         group = [package for package in packages if package.manager == manager]
-        by_name = {canonical(package.name): package for package in group}
+        by_name = {key(manager, package.name): package for package in group}
         done: set[str] = set()
 
         for package in group:
             # Depth first without recursion: a hostile lock may be a chain of any length.
-            stack = [(canonical(package.name), False)]
+            stack = [(key(manager, package.name), False)]
             while stack:
                 name, left = stack.pop()
                 if left:
@@ -45,6 +79,6 @@ def ordered(packages: t.Iterable[Package]) -> tuple[Package, ...]:
                 elif name in by_name and name not in done:
                     done.add(name)
                     stack.append((name, True))
-                    needs = (_AFTER_NAME.split(need, maxsplit=1)[0] for need in reversed(by_name[name].depends))
-                    stack += [(canonical(need), False) for need in needs]
+                    needs = map(_name, reversed(by_name[name].depends))
+                    stack += [(key(manager, need), False) for need in needs]
     return tuple(result)

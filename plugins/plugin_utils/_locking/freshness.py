@@ -9,17 +9,16 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import os
-import re
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking.planning import CHANNELS, PYTHON, SPECIFICATION
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import strict_yaml
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
 
 #: Name of a lock that nobody names, beside its input.
 LOCK = "conda-lock.yml"
 
-#: Facts as ``conda_lock_text`` writes them, in the metadata, which come before the packages.
-_FACT = re.compile(r"^ +(lockstep\.[a-z]+): (.+)$", re.MULTILINE)
+#: Characters: the metadata come before the packages.
 _METADATA = 1024 * 1024
 
 
@@ -36,9 +35,10 @@ def check(file: str, lock: str) -> str | None:
         raise Problem(f"{file} is not locked yet: {lock} does not exist. {_remedy(file)}")
     try:
         with open(lock, encoding="utf-8") as opened:
-            facts = {name: text.strip("'") for name, text in _FACT.findall(opened.read(_METADATA).partition("\npackage:")[0])}
-    except (OSError, UnicodeDecodeError):
-        return None  # whoever reads the lock tells what is wrong with it
+            head = strict_yaml.load(opened.read(_METADATA).partition("\npackage:")[0], lock)
+        facts = head["metadata"].get("custom_metadata") or {}
+    except (OSError, UnicodeDecodeError, Problem, TypeError, KeyError, AttributeError):
+        facts = {}  # another tool's lock, or none: whoever reads it tells what is wrong with it
     if SPECIFICATION not in facts:
         return f"{lock} does not say what it was made from, so whether it is that of {file} is not known. {_remedy(file)}"
     wanted = reading.read(file, facts.get(CHANNELS, "").split(), facts.get(PYTHON))

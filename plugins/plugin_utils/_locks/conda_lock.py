@@ -15,6 +15,7 @@ import json
 import typing as t
 from urllib.parse import urldefrag
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import key as key_of
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name, file_name, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -129,7 +130,7 @@ def _entries(written: list[t.Any], path: str, categories: t.Collection[str] | No
         if package:
             md5 = "" if package.md5 else _hash(entry, "md5")
             md5 = md5 if normal_form.is_md5(md5) else ""
-            key = (package.manager, normal_form.canonical(package.name), package.md5 or package.sha256, category)
+            key = (package.manager, key_of(package.manager, package.name), package.md5 or package.sha256, category)
             platforms.setdefault(entry["platform"], {})[key] = Entry(package, md5=md5, category=category)
     if wrong:
         raise Problem(normal_form.listing(f"{path} has entries that cannot be installed from", wrong))

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import variables
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import key as key_of
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock, explicit, pixi, strict_yaml
@@ -120,7 +120,7 @@ def normal_form(
         first: dict[tuple[str, str, str], str] = {}
         for entry in entries:
             package = entry.package
-            key = (package.manager, canonical(package.name), package.md5 or package.sha256)
+            key = (package.manager, key_of(package.manager, package.name), package.md5 or package.sha256)
             if entry.category in categories and first.setdefault(key, entry.category) == entry.category:
                 platforms.setdefault(platform, []).append(package)
     form = make(path, platforms, {platform: _contract(document, names[platform]) for platform in platforms}, unclear)

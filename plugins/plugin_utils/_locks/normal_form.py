@@ -15,7 +15,7 @@ import shlex
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical, ordered
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical, ordered, twins
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import (
     Package,
     digest_of,
@@ -120,12 +120,9 @@ def make(
     """Check what holds for every format, and sort; raises Problem that names ``path``."""
     problems = []
     for platform, packages in platforms.items():
-        seen: dict[str, Package] = {}
-        for package in packages:
-            other = seen.setdefault(canonical(package.name), package)
-            if other is not package:
-                by = "" if other.manager == package.manager else f" (by {other.manager} and by {package.manager})"
-                problems.append(f"{package.name} is listed twice for {platform}{by}")
+        for other, package in twins(packages):
+            by = "" if other.manager == package.manager else f" (by {other.manager} and by {package.manager})"
+            problems.append(f"{package.name} is listed twice for {platform}{by}")
     if problems:
         raise Problem(listing(f"{path} contradicts itself", problems))
     return NormalForm(

@@ -14,6 +14,7 @@ import typing as t
 
 import yaml
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import ordering
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import (
@@ -164,7 +165,7 @@ def _check(document: Document, version: str) -> None:
         for entry in entries:
             package, key = entry.package, _key(entry)
             reason = _unwritable(entry, subdir, key)
-            name = (package.manager, normal_form.canonical(package.name))
+            name = (package.manager, ordering.key(package.manager, package.name))
             if name in seen:
                 reason = reason or "it is there twice"
             seen.add(name)

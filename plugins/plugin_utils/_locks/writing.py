@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import twins
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
@@ -34,18 +35,21 @@ def refusals(entries: t.Iterable[Entry], subdir: str, categories: bool = False) 
 
     ``subdir``: the platform as conda calls it. ``categories``: whether the format has other categories than main.
     """
-    found: list[str] = []
-    seen: set[tuple[str, str]] = set()
-    for entry in entries:
+    those = list(entries)
+    by_category: dict[str, list[Package]] = {}
+    for entry in those:
+        by_category.setdefault(entry.category, []).append(entry.package)
+    pairs = [pair for packages in by_category.values() for pair in twins(packages)]
+    found = [f"{package.name} ({subdir}) is there twice" for _other, package in pairs]
+    second = {id(package) for _other, package in pairs}
+    for entry in those:
         package = entry.package
-        key = (normal_form.canonical(package.name), entry.category)
-        if key in seen:
-            found.append(f"{package.name} ({subdir}) is there twice")
-        elif entry.category != CATEGORY and not categories:
+        if id(package) in second:
+            continue
+        if entry.category != CATEGORY and not categories:
             found.append(f"{package.label} ({subdir}) is of the category {entry.category}; the format has none")
         elif reason := unreadable(package, subdir):
             found.append(f"{package.label} ({subdir}): {reason}")
-        seen.add(key)
     return found
 
 

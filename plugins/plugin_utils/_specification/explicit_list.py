@@ -57,7 +57,7 @@ def parse(text: str, path: str) -> Specification:
         if subdir in normal_form.SUBDIRS and subdir != "noarch":
             platforms.add(subdir)
         name = (explicit.archive(line.written) or ("",))[0]
-        other = archives.setdefault(canonical(name), archive)
+        other = archives.setdefault(name.lower(), archive)
         if other.address != archive.address:
             mistakes.add(where, f"{name} stands here a second time, first in line {other.where.number}")
     if len(platforms) > 1:

@@ -97,14 +97,12 @@ def test_py_rattler_reads_what_is_written(some, version):
 @pytest.mark.parametrize(
     ("name", "environment", "version"),
     [
-        ("gausstwin-v6", "default", "6"),
-        ("motion-stack-v6", "default", "6"),
-        ("motion-stack-v6", "humble", "6"),
-        ("pixi-v7", "backends-release", "7"),
-        ("pixi-platforms-v7", "default", "7"),
+        ("two-environments-v6", "default", "6"),
+        ("two-environments-v6", "tools", "6"),
+        ("named-platforms-v7", "default", "7"),
     ],
 )
-def test_locks_of_others_survive(name, environment, version, tmp_path):
+def test_locks_in_pixis_form_survive(name, environment, version, tmp_path):
     document = read((DATA / f"{name}.lock").read_text(), environment)
     text, found = written(document, version)
     assert found == carried(document, version)
