@@ -25,7 +25,12 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, conda, pip
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import policy, reading, sources
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Channel, Specification
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
+    Channel,
+    Specification,
+    WantedArchive,
+    Where,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Change
@@ -113,7 +118,7 @@ def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job
 def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     """Return what the lock has to be, solved if it has to be. Raises Problem."""
     if job.specification.kind == KIND:
-        return _converted(job, options)
+        return _converted(job, options, settings)
     if job.why is None and job.present is not None:
         texts = _different(files.texts(job.present, job.asked.lock, options.formats))
         # The lock does not have all that a pixi.lock says, so one that is there is taken for what was written with the lock.
@@ -142,14 +147,36 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     return Outcome(job, made, written, changes, tuple(dict.fromkeys(notes)), tuple(findings))
 
 
-def _converted(job: Job, options: planning.Options) -> Outcome:
-    """Return a lock in other formats: nothing is solved, and the lock itself stays as it is."""
+def _converted(job: Job, options: planning.Options, settings: Settings) -> Outcome:
+    """Return a lock in other formats: nothing is solved. Packages of conda that have an md5 only get their sha256."""
     found = documents.read(job.asked.file)
     documents.check_unedited(found, job.asked.file)
-    texts = files.texts(found, job.asked.lock, options.formats)
-    if os.path.realpath(job.asked.lock) == os.path.realpath(job.asked.file):
+    platforms = {}
+    notes: list[str] = []
+    for platform, entries in found.platforms.items():
+        weak = [entry for entry in entries if entry.package.manager == "conda" and not entry.package.sha256]
+        archives = [
+            WantedArchive(entry.package.source or entry.package.url, entry.package.md5, "", Where(f"{job.asked.file}: {entry.package.name}"))
+            for entry in weak
+        ]
+        done = completing.complete(Specification(job.asked.file, KIND, archives=tuple(archives)), settings)
+        known = {one.package.url: one for one in done.entries}
+        notes += done.notes
+        platforms[platform] = tuple(
+            _with_sha256(entry, known[entry.package.url]) if entry.package.url in known else entry for entry in entries
+        )
+    made = dataclasses.replace(found, platforms=platforms)
+    texts = files.texts(made, job.asked.lock, options.formats)
+    if made == found and os.path.realpath(job.asked.lock) == os.path.realpath(job.asked.file):
         del texts[job.asked.lock]
-    return Outcome(job, found, _different(texts), {})
+    return Outcome(job, made, _different(texts), {}, tuple(notes))
+
+
+def _with_sha256(entry: Entry, completed: Entry) -> Entry:
+    package = entry.package
+    return dataclasses.replace(
+        entry, package=dataclasses.replace(package, sha256=completed.package.sha256, md5=""), md5=package.md5
+    )
 
 
 def _conda_part(

@@ -143,3 +143,18 @@ def test_virtual_packages_that_make_no_sense(tmp_path: pathlib.Path, channel: st
     file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
     with pytest.raises(Problem, match=says):
         run(file, virtual_packages=virtual)
+
+
+def test_a_lock_with_md5_only_gets_its_sha256(tmp_path: pathlib.Path, channel: str):
+    lock = pathlib.Path(run(written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))).job.asked.lock)
+    strong = lock.read_text(encoding="utf-8")
+    weak = "".join(one for one in strong.splitlines(True) if "sha256:" not in one and "lockstep.packages" not in one)
+    lock.write_text(weak, encoding="utf-8")
+    run(lock)
+    found = documents.read(str(lock)).platforms["linux-64"]
+    assert [(one.package.name, bool(one.package.sha256), bool(one.md5)) for one in found] == [
+        ("library", True, True),
+        ("python", True, True),
+        ("tool", True, True),
+    ]
+    assert lock.read_text(encoding="utf-8") == strong
