@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From environment.yml to a lock, on this machine: conda_lock by its playbook, against conda-lock with real conda.
 
-The peer solves with the solver of its conda, 24.7.1, which is the classic one: libmamba is not on PyPI. Both solve the conda part of the bed's ai_env (108 packages for linux-64) from the same channel on disk, in turns. conda-lock
-installs and asks PyPI for a pip part, so none is measured. ``lock_unchanged`` compares the playbook on an input that has not changed with
-one that does nothing: the difference is what an unchanged input costs.
+Both solve the conda part of the bed's ai_env (108 packages for linux-64) from the same channel on disk, in turns. conda-lock
+asks PyPI for a pip part, so none is measured. Its conda is 24.7.1 with the classic solver: libmamba is not on PyPI. ``lock_unchanged``
+compares the playbook on an input that has not changed with one that does nothing: the difference is what that costs.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import json
 import typing as t
 from urllib.parse import urldefrag
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import key as key_of
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name, file_name, public_url
@@ -171,7 +172,7 @@ def _package(
         return None
     needs = entry.get("dependencies")
     depends = tuple(f"{need} {spec or ''}".strip() for need, spec in needs.items()) if isinstance(needs, dict) else ()
-    package = Package("pip", normal_form.canonical(name), version, "", "", address.url, sha256, depends, md5, address.source)
+    package = Package("pip", canonical(name), version, "", "", address.url, sha256, depends, md5, address.source)
     if manager == "pip":
         return package
     parts = normal_form.split_conda_name(archive)

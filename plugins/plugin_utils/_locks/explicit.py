@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name, file_name, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -137,6 +138,6 @@ def _add_pip(line: Line, where: str, packages: list[Package], wrong: list[str], 
         return
     packages.append(
         Package(
-            "pip", normal_form.canonical(name), wheel[1], "", "", address.url, sha256, md5=md5, source=address.source
+            "pip", canonical(name), wheel[1], "", "", address.url, sha256, md5=md5, source=address.source
         )
     )

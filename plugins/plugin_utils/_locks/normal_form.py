@@ -15,7 +15,7 @@ import shlex
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical, ordered, twins
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import ordered, twins
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import (
     Package,
     digest_of,

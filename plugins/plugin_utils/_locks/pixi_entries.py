@@ -13,6 +13,7 @@ import re
 import typing as t
 from urllib.parse import urldefrag
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import directory_name, file_name, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -105,7 +106,7 @@ def _wheel(item: dict[str, t.Any], package: Package, md5: str, shown: str, repor
         return None
     package = dataclasses.replace(
         package,
-        name=normal_form.canonical(_text(item, "name")),
+        name=canonical(_text(item, "name")),
         version=_text(item, "version"),
         depends=_texts(item, "requires_dist"),
     )

@@ -11,6 +11,7 @@ from ansible.parsing.splitter import parse_kv
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form, reading
 
@@ -124,7 +125,7 @@ VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}", fullmatch=True)
 
 
 @given(
-    st.dictionaries(NAMES.map(normal_form.canonical), st.tuples(VERSIONS, st.binary(min_size=32, max_size=32)), min_size=1),
+    st.dictionaries(NAMES.map(canonical), st.tuples(VERSIONS, st.binary(min_size=32, max_size=32)), min_size=1),
     st.sampled_from(["", "sha256:"]),
     st.lists(st.sampled_from(["", "   ", "# comment", "  # indented", "@EXPLICIT"]), max_size=5),
 )
