@@ -55,7 +55,11 @@ def is_free(path):
 @pytest.fixture
 def parent(tmp_path):
     lock = tmp_path / "lock"
-    process = subprocess.Popen([sys.executable, "-c", PARENT, str(lock)], env=dict(os.environ, PYTHONPATH=":".join(sys.path)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(lock)],
+        env=dict(os.environ, PYTHONPATH=":".join(sys.path)),
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which whoever runs the tests may ignore (nohup)
+    )
     pid_file = tmp_path / "lock.pid"
     until(lambda: pid_file.exists() and pid_file.read_text().strip(), "the child did not start")
     yield process, lock, int(pid_file.read_text())
