@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import shutil
@@ -191,6 +192,24 @@ def test_without_py_rattler_the_error_says_what_to_install(play, inputs):
     change(inputs / "environment.yml", "packaging==26.3", "packaging==26.*")
     arguments = ("-e", f"file={inputs}/environment.yml", "-e", "conda_lock_controller_python=/usr/bin/python3")
     assert "/usr/bin/python3 -m pip install py-rattler==0.28.0 uv" in message(play("lockstep.gpufleet.lock", *arguments))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("torch_conda", {"linux-64": {"__glibc": "2.36", "__cuda": "12.9"}}),
+        ("torch_pypi", {platform: {"__glibc": "2.36", "__cuda": "13.0"} for platform in ("linux-64", "linux-aarch64")}),
+    ],
+)
+def test_the_examples_are_locked_as_they_say(play, tmp_path, name, options):
+    folder = pathlib.Path(shutil.copytree(PROJECT / "examples/environments" / name, tmp_path / name))
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    variables = {"conda_lock_platforms": list(options), "conda_lock_virtual_packages": options}
+    arguments = ("-e", f"file={folder}/environment.yml", "-e", json.dumps(variables))
+    answer = play("lockstep.gpufleet.lock", *arguments, "-e", "conda_lock_proxy=http://127.0.0.1:9")  # nothing can be asked
+    assert answer.returncode == 0, answer.stdout[-3000:]
+    assert "what is wanted has not changed" in answer.stdout
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def test_rollback_wants_to_know_which_environment(play):

@@ -17,11 +17,8 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import ch
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.dialogue import how_it_ended
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import redact
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import environment, tools
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
-
-#: What of the controller's environment is about its network; lower case wins, as everywhere.
-_NETWORK = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 class Refused(Exception):
@@ -48,7 +45,7 @@ def call(request: dict[str, t.Any], channels: t.Sequence[str], settings: Setting
     }
     python = settings.tools.python
     try:
-        process = children.run([python, "-I", "-B", program], _environment(settings), json.dumps(request).encode())
+        process = children.run([python, "-I", "-B", program], environment.clean(settings.cache, settings.network), json.dumps(request).encode())
     except OSError as error:
         raise Problem(f"controller_python: {python} cannot be run: {error.strerror}.") from None
     try:
@@ -74,17 +71,3 @@ def _headers(channels: t.Sequence[str], settings: Settings) -> dict[str, dict[st
         if value:
             found[urlsplit(url).hostname or ""] = {"Authorization": value}
     return found
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": settings.cache, "LC_ALL": "C.UTF-8"}
-    if settings.network.proxy:
-        environment.update(dict.fromkeys(_NETWORK[:3], settings.network.proxy))
-    else:
-        for name in _NETWORK:
-            if value := os.environ.get(name) or os.environ.get(name.upper()):
-                environment[name] = value
-    certificates = settings.network.ca_bundle or os.environ.get("SSL_CERT_FILE")
-    if certificates:
-        environment["SSL_CERT_FILE"] = certificates
-    return environment

@@ -20,15 +20,12 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import hidden, public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import environment
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import PipOptions
 
 #: What pip and uv ask if nobody names another index.
 PYPI = "https://pypi.org/simple"
-
-#: What of the controller's environment is about its network, not about pip; lower case wins, as everywhere.
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 #: Servers that uv sends a token to without encryption.
 _LOCAL = frozenset(["localhost", "127.0.0.1", "::1"])
@@ -47,14 +44,14 @@ def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, wo
     ``work``: a private directory, of this call alone; credentials lie there as long as uv runs. Raises Problem if uv cannot
     be run or was killed.
     """
-    environment, secrets = _environment(settings, options, work)
+    variables, secrets = _environment(settings, options, work)
     argv = [
         *(settings.tools.uv, "pip", "compile", *arguments),
         *("--python", settings.tools.python, "--no-python-downloads", "--cache-dir", f"{settings.cache}/uv"),
         *("--config-file", f"{work}/uv.toml", "--system-certs", "--no-progress", "--color", "never"),
     ]
     try:
-        process = children.run(argv, environment, errors=subprocess.STDOUT)
+        process = children.run(argv, variables, errors=subprocess.STDOUT)
     except OSError as error:
         raise Problem(
             f"uv: {settings.tools.uv} cannot be run: {error.strerror}. It resolves the pip part; pip install uv brings it."
@@ -85,31 +82,19 @@ def with_credentials(url: str, network: Network) -> str:
 def _environment(settings: Settings, options: PipOptions, work: str) -> tuple[dict[str, str], set[str]]:
     """Return all of uv's environment and what of it must not be shown; writes files with credentials into ``work``."""
     network = settings.network
-    environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": work,
-        "LC_ALL": "C.UTF-8",
+    variables = {
+        **environment.clean(work, network),
         "UV_HTTP_TIMEOUT": str(max(1, round(network.timeout))),
         "UV_HTTP_RETRIES": str(network.retries),
         "UV_CREDENTIALS_DIR": work,
         "NETRC": f"{work}/netrc",
     }
-    if network.proxy:
-        environment.update(dict.fromkeys(_PROXIES[:3], network.proxy))
-    else:
-        for name in _PROXIES:
-            if value := os.environ.get(name) or os.environ.get(name.upper()):
-                environment[name] = value
-    if network.ca_bundle:
-        environment["SSL_CERT_FILE"] = network.ca_bundle
-    else:
-        environment.update({name: os.environ[name] for name in _CERTIFICATES if os.environ.get(name)})
     addresses = [*indexes(options), *options.find_links]
     secrets = _write_credentials(network, addresses, work)
     write_private(f"{work}/uv.toml", _configuration(options, network))
     for url in (network.proxy or "", *(with_credentials(url, network) for url in addresses)):
         secrets |= hidden(url)
-    return environment, secrets
+    return variables, secrets
 
 
 def indexes(options: PipOptions) -> list[str]:

@@ -28,15 +28,20 @@ class Server(http.server.BaseHTTPRequestHandler):
     """Serves files to those who give the right credentials below /private, and statuses by number."""
 
     root: t.ClassVar[pathlib.Path]
-    told: t.ClassVar[list[str]] = []
+    told: t.ClassVar[list[tuple[str, str]]] = []
 
     def do_GET(self) -> None:
         """Answer; what was told is kept."""
-        self.told.append(self.headers.get("Authorization") or "")
+        self.told.append((self.headers["Host"].partition(":")[0], self.headers.get("Authorization") or ""))
         path = self.path.removeprefix(f"/t/{TOKEN}") if self.path.startswith(f"/t/{TOKEN}/") else self.path
         first, _slash, rest = path.removeprefix("/").partition("/")
         if first.isdigit():
             self.send_error(int(first))
+        elif first == "elsewhere":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/open/{rest}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif first == "private" and self.headers.get("Authorization") != RIGHT:
             self.send_error(401)
         elif first == "nonsense" and rest.endswith("repodata.json"):
@@ -150,6 +155,14 @@ def test_credentials_open_a_channel_and_are_in_nothing_that_comes_back(tmp_path:
     assert solve(tmp_path / "other", in_url, "zlib") == urls
     with_token = f"{server}/t/{TOKEN}/open/channel"
     assert solve(tmp_path / "third", with_token, "zlib") == [f"{server}/open/channel/linux-64/zlib-1.10-h0_0.conda"]
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_server(tmp_path: pathlib.Path, server: str):
+    Server.told.clear()
+    network = Network(credentials={"127.0.0.1": Credential("fleet", PASSWORD)})
+    assert solve(tmp_path, f"{server}/elsewhere/channel", "zlib", network=network)
+    assert ("127.0.0.1", RIGHT) in Server.told
+    assert {told for host, told in Server.told if host == "localhost"} == {""}
 
 
 def test_wrong_credentials_are_not_repeated(tmp_path: pathlib.Path, server: str):
