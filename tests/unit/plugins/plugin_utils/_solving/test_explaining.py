@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import http.server
 import pathlib
 import threading
@@ -187,8 +188,6 @@ def test_the_order_of_specs_does_not_count(tmp_path: pathlib.Path, server: str):
 
 
 def test_what_was_uploaded_later_is_not_seen(tmp_path: pathlib.Path):
-    import datetime
-
     write_channel(tmp_path / "c", ("old", "1.0", []))
     specification = reading.parse(f"channels: ['{(tmp_path / 'c').as_uri()}']\ndependencies: [old]\n".encode(), "environment.yml")
     before = datetime.datetime(2025, 12, 31, tzinfo=datetime.timezone.utc)
@@ -214,4 +213,13 @@ def test_a_solver_that_dies(tmp_path: pathlib.Path):
     specification = reading.parse(b"channels: [c]\ndependencies: [old]\n", "environment.yml")
     settings = Settings(tools.find(str(fake), None), Network(), str(tmp_path / "cache"))
     with pytest.raises(Problem, match=r"The solver \(py-rattler\) was killed by signal 11"):
+        conda.solve(specification, [Target("linux-64", {})], settings)
+
+
+def test_what_does_not_say_when_it_was_uploaded_counts_as_too_new(tmp_path: pathlib.Path):
+    write_channel(tmp_path / "c", ("old", "1.0", []), timestamp=None)
+    specification = reading.parse(f"channels: ['{(tmp_path / 'c').as_uri()}']\ndependencies: [old]\n".encode(), "environment.yml")
+    after = datetime.datetime(2027, 1, 1, tzinfo=datetime.timezone.utc)
+    settings = Settings(tools.find(None, None), Network(), str(tmp_path / "cache"), exclude_newer=after)
+    with pytest.raises(Problem, match="line 2: old"):
         conda.solve(specification, [Target("linux-64", {})], settings)
