@@ -33,6 +33,8 @@ _NAMED = 20
 
 _SPECS = re.compile(r"^# (update|install|remove|neutered) specs: (.*)$", re.MULTILINE)
 _NAME = re.compile(r"(?:[^:\s]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)")
+#: Names, versions and builds of conda packages (CEP 26 and what versions have beyond it).
+_PLAIN = re.compile(r"[A-Za-z0-9_.!+*-]+")
 _HEADER = re.compile(r"^(Name|Version): *(.+?)\s*$", re.MULTILINE)
 
 
@@ -74,7 +76,7 @@ def read(prefix: str, verify: bool) -> dict[str, t.Any]:
         "channels": list(dict.fromkeys(channel_of(record["url"]) for record in found if record["url"])),
         "pip": [{key: one[key] for key in ("name", "version", "url")} for one in pip],
         "variables": _variables(f"{meta}/state", missing),
-        "not_reproduced": [one._asdict() for one in missing],
+        "not_reproduced": [{key: _shown(text) for key, text in one._asdict().items()} for one in missing],
     }
 
 
@@ -98,24 +100,25 @@ def _records(meta: str, missing: list[Missing]) -> list[dict[str, t.Any]]:
         try:
             record = json.loads(_content(f"{meta}/{name}") or b"")
             wanted = {key: record[key] for key in ("name", "version", "build")}
-            if not all(isinstance(value, str) and value for value in wanted.values()):
+            if not all(isinstance(value, str) and _PLAIN.fullmatch(value) for value in wanted.values()):
                 raise ValueError
         except (ValueError, KeyError, TypeError, RecursionError):
             missing.append(Missing(f"conda-meta/{name}", "the record is damaged", "install the package again, and adopt again"))
             continue
-        url = record.get("url") if isinstance(record.get("url"), str) else ""
+        url = record.get("url") if isinstance(record.get("url"), str) and "://" in public_url(record["url"]) else ""
         paths = record.get("paths_data")
         listed = paths.get("paths") if isinstance(paths, dict) and isinstance(paths.get("paths"), list) else []
         files = record.get("files") if isinstance(record.get("files"), list) else []
+        depends = record.get("depends") if isinstance(record.get("depends"), list) else []
         result.append(
             {
                 **wanted,
                 "url": public_url(url) if url else "",
                 "md5": _hex(record.get("md5"), 32),
                 "sha256": _hex(record.get("sha256"), 64),
-                "depends": [need for need in record.get("depends") or [] if isinstance(need, str)],
-                "files": [path for path in files if isinstance(path, str)],
-                "paths": [path for path in listed if isinstance(path, dict) and isinstance(path.get("_path"), str)],
+                "depends": [need for need in depends if isinstance(need, str)],
+                "files": [path for path in files if _is_path(path)],
+                "paths": [path for path in listed if isinstance(path, dict) and _is_path(path.get("_path"))],
             }
         )
         if hidden(url):
@@ -127,6 +130,14 @@ def _records(meta: str, missing: list[Missing]) -> list[dict[str, t.Any]]:
                 Missing(wanted["name"], f"it came from this host's own disk ({public_url(url)})", "put its archive into a channel")
             )
     return sorted(result, key=lambda record: record["name"])
+
+
+def _is_path(value: t.Any) -> bool:
+    """Tell whether ``value`` can be the path of a file at all: JSON can say NUL and halves of characters."""
+    try:
+        return isinstance(value, str) and "\0" not in value and bool(os.fsencode(value))
+    except UnicodeEncodeError:
+        return False
 
 
 def _hex(value: t.Any, digits: int) -> str:
@@ -285,10 +296,21 @@ def _variables(state: str, missing: list[Missing]) -> dict[str, str]:
         return {}
     try:
         found = json.loads(content).get("env_vars") or {}
-        return {name: value for name, value in sorted(found.items()) if isinstance(value, str) and value != "***unset***"}
+        values = {name: value for name, value in sorted(found.items()) if isinstance(value, str) and value != "***unset***"}
     except (ValueError, AttributeError, RecursionError):
         missing.append(Missing("conda-meta/state", "the file of variables is damaged", "write them into environment.yml"))
         return {}
+    secret = [name for name, value in values.items() if "://" in value and hidden(value)]
+    for name in secret:
+        missing.append(Missing(f"the variable {name}", "credentials are in its value", "give them to users in another way"))
+        del values[name]
+    return values
+
+
+def _shown(text: str) -> str:
+    """Return ``text`` fit for a line of a report: names of files may be no UTF-8, and may hold line ends."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _listed(paths: t.Sequence[str]) -> str:

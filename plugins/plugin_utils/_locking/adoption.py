@@ -100,22 +100,19 @@ def _completed(
     found: t.Mapping[str, t.Any], question: Question, settings: Settings, missing: list[dict[str, str]]
 ) -> tuple[Entry, ...]:
     """Return the entries of conda's packages; those whose archive is nowhere any more go to ``missing``."""
-    entries: list[Entry] = []
     archives = [
         WantedArchive(record["url"], "" if record["sha256"] else record["md5"], record["sha256"], Where(record["name"]))
         for record in found["conda"]
     ]
     try:
         return completing.complete(Specification(question.origin, "explicit", archives=tuple(archives)), settings).entries
-    except Problem:
-        pass  # find out which
-    for archive in archives:
-        try:
-            entries += completing.complete(Specification(question.origin, "explicit", archives=(archive,)), settings).entries
-        except Problem as problem:
-            why = str(problem).partition(": ")[2] or str(problem)
-            missing.append({"what": archive.where.path, "why": why, "remedy": "ask for a version that the channel has"})
-    return tuple(entries)
+    except completing.Unlockable as problem:  # a channel that does not answer is an error: its packages are not gone
+        lost = problem.lost
+    missing += [
+        {"what": name, "why": why, "remedy": "ask for a version that the channel has"} for name, why in sorted(lost.items())
+    ]
+    rest = tuple(one for one in archives if str(one.where) not in lost)
+    return completing.complete(Specification(question.origin, "explicit", archives=rest), settings).entries
 
 
 def _wheels(
@@ -139,16 +136,17 @@ def _wheels(
         return wanted, resolved(wanted)
     except Problem:
         pass  # find out which
-    good = []
-    for one in wanted:
+    good: list[dict[str, t.Any]] = []
+    wheels: tuple[Entry, ...] = ()
+    for one in wanted:  # with those before it: pip installs what contradicts each other, a lock cannot say that
         try:
-            resolved([one])
+            wheels = resolved([*good, one])
             good.append(one)
         except Problem as problem:
             why = str(problem).splitlines()[0].removeprefix(f"{FILES[0]}: ").rstrip(".")
-            why = f"no wheel of {one['version']} can be had ({why})"
-            missing.append({"what": one["name"], "why": why, "remedy": "build one, and serve it"})
-    return good, (resolved(good) if good else ())
+            why = f"{one['version']} cannot be locked ({why})"
+            missing.append({"what": one["name"], "why": why, "remedy": "serve a wheel that fits, or choose another version"})
+    return good, wheels
 
 
 def _requirement(one: t.Mapping[str, t.Any]) -> str:

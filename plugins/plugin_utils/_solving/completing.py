@@ -36,6 +36,14 @@ class Completed(t.NamedTuple):
     notes: tuple[str, ...]
 
 
+class Unlockable(Problem):
+    """``lost``: reasons by the place where an archive is named, of archives that are gone or are not what the list says."""
+
+    def __init__(self, message: str, lost: t.Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.lost = lost
+
+
 @dataclasses.dataclass(frozen=True)
 class _Archive:
     wanted: WantedArchive
@@ -59,12 +67,12 @@ def complete(specification: Specification, settings: Settings) -> Completed:
 
     A build is looked for in the index of its channel. One that is not there any more, or whose channel has no index, is
     fetched, and says itself what it needs. Raises one Problem that lists what has other hashes than the list says, or cannot be
-    had.
+    had: Unlockable, unless a channel does not answer.
     """
     archives = [_Archive(one, addresses.read(one.address)) for one in specification.archives]
     records = _indexed(archives, settings)
     found: dict[str, Entry] = {}
-    wrong = []
+    wrong: list[tuple[str, str]] = []
     notes = []
     rest = []
     for archive in archives:
@@ -75,12 +83,13 @@ def complete(specification: Specification, settings: Settings) -> Completed:
         for kind in ("sha256", "md5"):
             said = getattr(archive.wanted, kind)
             if said and record[kind] and said != record[kind]:
-                wrong.append(f"{archive.wanted.where}: {archive.name} has {kind} {said}, but its channel says {record[kind]}")
+                wrong.append((str(archive.wanted.where), f"{archive.name} has {kind} {said}, but its channel says {record[kind]}"))
         found[archive.address.url] = _located(conda.entry(record, archive.address.url), archive)
     fetched, failed = _fetched(rest, settings)
     wrong += failed
     if wrong:
-        raise Problem(normal_form.listing(f"{specification.path} names what cannot be locked", wrong))
+        lines = [f"{where}: {why}" for where, why in wrong]
+        raise Unlockable(normal_form.listing(f"{specification.path} names what cannot be locked", lines), dict(wrong))
     for archive in rest:
         found[archive.address.url] = fetched[archive.address.url]
         known = "" if archive.wanted.md5 or archive.wanted.sha256 else ", and that no hash was known: it is locked as it is today"
@@ -113,8 +122,8 @@ def _indexed(archives: t.Sequence[_Archive], settings: Settings) -> dict[str, di
     return found
 
 
-def _fetched(archives: t.Sequence[_Archive], settings: Settings) -> tuple[dict[str, Entry], list[str]]:
-    """Fetch archives, and return their entries by public URL, and what could not be had."""
+def _fetched(archives: t.Sequence[_Archive], settings: Settings) -> tuple[dict[str, Entry], list[tuple[str, str]]]:
+    """Fetch archives, and return their entries by public URL, and places and reasons of what could not be had."""
     paths: dict[str, str] = {}
     hashes: dict[str, str] = {}
     failed = []
@@ -122,13 +131,13 @@ def _fetched(archives: t.Sequence[_Archive], settings: Settings) -> tuple[dict[s
         try:
             paths[archive.address.url], hashes[archive.address.url] = _have(archive, settings)
         except Problem as problem:
-            failed.append(f"{archive.wanted.where}: {str(problem).rstrip('.')}")
+            failed.append((str(archive.wanted.where), str(problem).rstrip(".")))
     if failed or not archives:
         return {}, failed
     try:
         described = rattler.call({"do": "describe", "paths": [paths[one.address.url] for one in archives]}, [], settings)
     except rattler.Refused as refused:
-        return {}, [f"an archive cannot be read: {refused}"]
+        raise Problem(f"{archives[0].wanted.where.path}: an archive cannot be read: {refused}") from None
     found = {}
     for archive, said in zip(archives, described, strict=True):
         path = paths[archive.address.url]

@@ -101,6 +101,45 @@ def test_where_packages_came_from(prefix: pathlib.Path, url: str, why: str):
     assert "Sesame" not in json.dumps(found)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"depends": 5},
+        {"files": ["a\0b", "\ud800", 7]},
+        {"paths_data": {"paths": [{"_path": "a\0b/c"}, {"_path": "\ud800/c"}, {"_path": 7}, 7]}},
+        {"paths_data": {"paths": 7}},
+        {"paths_data": 7},
+    ],
+)
+def test_records_may_say_anything(prefix: pathlib.Path, said: dict[str, object]):
+    record(prefix, "odd")
+    path = prefix / "conda-meta/odd-1.0-0.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **said}), encoding="utf-8")
+    assert missing(prefix) == {}
+
+
+def test_an_address_that_is_none_is_no_channel(prefix: pathlib.Path):
+    record(prefix, "odd", url="http://[x/ch/noarch/odd-1.0-0.conda")
+    assert missing(prefix) == {"odd": "its record does not say where it came from"}
+    assert adopting.read(str(prefix), verify=True)["channels"] == ["https://conda.example/ch"]
+
+
+def test_names_of_files_that_are_no_text(prefix: pathlib.Path):
+    for name in (b"caf\xe9", b"two\nlines"):
+        with open(os.fsencode(prefix) + b"/" + name, "wb"):
+            pass
+    assert missing(prefix) == {"files of no package": r"caf\udce9, two\nlines"}
+
+
+def test_variables_with_credentials_stay_where_they_are(prefix: pathlib.Path):
+    values = {"INDEX": "https://u:Sesame@pypi.example/simple", "PLACE": "https://pypi.example/simple", "GONE": "***unset***"}
+    (prefix / "conda-meta/state").write_text(json.dumps({"env_vars": values}), encoding="utf-8")
+    found = adopting.read(str(prefix), verify=True)
+    assert found["variables"] == {"PLACE": "https://pypi.example/simple"}
+    assert [one["what"] for one in found["not_reproduced"]] == ["the variable INDEX"]
+    assert "Sesame" not in json.dumps(found)
+
+
 def distribution(prefix: pathlib.Path, name: str, direct_url: str = "") -> None:
     folder = prefix / f"lib/python3.11/site-packages/{name}-2.0.dist-info"
     folder.mkdir()
