@@ -77,10 +77,10 @@ def test_the_report_says_what_is_lost_and_no_file_has_a_secret():
         assert "Sesame" not in file.read_text(encoding="utf-8")
 
 
-def run(tmp_path, *arguments):
+def run(tmp_path, *arguments, playbook="adopt"):
     environment = {**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_FORCE_COLOR": "0", "SCENARIO_RESULTS": str(tmp_path)}
     program = str(pathlib.Path(sys.executable).parent / "ansible-playbook")
-    command = [program, "-vv", f"--inventory={HERE / 'inventory'}", "lockstep.gpufleet.adopt", *arguments]
+    command = [program, "-vv", f"--inventory={HERE / 'inventory'}", f"lockstep.gpufleet.{playbook}", *arguments]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert "Traceback" not in answer.stdout + answer.stderr
     return answer
@@ -123,3 +123,12 @@ def test_somebodys_files_are_not_overwritten_unasked(tmp_path):
     assert "has other files of these names: environment.yml" in " ".join((answer.stdout + answer.stderr).split())
     assert [file.name for file in (tmp_path / "there").iterdir()] == ["environment.yml"]
     assert run(tmp_path, *ADOPT, *OPTIONS, "-e", f"directory={tmp_path}/there", "-e", "overwrite=true").returncode == 0
+
+
+def test_what_was_adopted_is_locked_already(tmp_path):
+    environments = json.dumps({"conda_env_environments": [{"name": "old", "file": f"{FILES}/environment.yml"}]})
+    before = {file.name: file.read_bytes() for file in FILES.iterdir()}
+    answer = run(tmp_path, "-vv", "-e", "target=adopt01", "-e", environments, playbook="lock")
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr
+    assert "what is wanted has not changed" in answer.stdout
+    assert {file.name: file.read_bytes() for file in FILES.iterdir()} == before

@@ -18,7 +18,7 @@ import re
 import stat
 import typing as t
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import records, user_sites
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import records, user_sites, variables
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.prefix_files import python_libraries
@@ -35,6 +35,9 @@ _SPECS = re.compile(r"^# (update|install|remove|neutered) specs: (.*)$", re.MULT
 _NAME = re.compile(r"(?:[^:\s]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)")
 #: Names, versions and builds of conda packages (CEP 26 and what versions have beyond it).
 _PLAIN = re.compile(r"[A-Za-z0-9_.!+*-]+")
+#: Names of variables whose values are not for files that people commit.
+_SECRET = re.compile(r"token|secret|passw|credential|api_?key", re.IGNORECASE)
+
 _HEADER = re.compile(r"^(Name|Version): *(.+?)\s*$", re.MULTILINE)
 
 
@@ -129,7 +132,14 @@ def _records(meta: str, missing: list[Missing]) -> list[dict[str, t.Any]]:
             missing.append(
                 Missing(wanted["name"], f"it came from this host's own disk ({public_url(url)})", "put its archive into a channel")
             )
-    return sorted(result, key=lambda record: record["name"])
+    by_name: dict[str, dict[str, t.Any]] = {}
+    for record in sorted(result, key=lambda record: record["name"]):
+        if record["name"] in by_name:
+            missing.append(
+                Missing(record["name"], "conda-meta has two records of it", "one of both is locked: compare it with what is imported")
+            )
+        by_name[record["name"]] = record
+    return list(by_name.values())
 
 
 def _is_path(value: t.Any) -> bool:
@@ -296,15 +306,22 @@ def _variables(state: str, missing: list[Missing]) -> dict[str, str]:
         return {}
     try:
         found = json.loads(content).get("env_vars") or {}
-        values = {name: value for name, value in sorted(found.items()) if isinstance(value, str) and value != "***unset***"}
+        values = {name: value for name, value in sorted(found.items()) if value != "***unset***"}
     except (ValueError, AttributeError, RecursionError):
         missing.append(Missing("conda-meta/state", "the file of variables is damaged", "write them into environment.yml"))
         return {}
-    secret = [name for name, value in values.items() if "://" in value and hidden(value)]
-    for name in secret:
-        missing.append(Missing(f"the variable {name}", "credentials are in its value", "give them to users in another way"))
-        del values[name]
-    return values
+    kept = {}
+    for name, value in values.items():
+        try:
+            variables.check({name: value})
+        except ValueError:
+            missing.append(Missing(f"the variable {_shown(name)}", "it is none that can be set", "look into conda-meta/state"))
+            continue
+        if _SECRET.search(name) or ("://" in value and hidden(value)):
+            missing.append(Missing(f"the variable {name}", "it seems to be a secret", "give it to users in another way"))
+            continue
+        kept[name] = value
+    return kept
 
 
 def _shown(text: str) -> str:

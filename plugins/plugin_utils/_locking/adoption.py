@@ -18,7 +18,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock_text
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, pip
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, pip, pip_explaining
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
@@ -134,6 +134,8 @@ def _wheels(
         return [], ()
     try:
         return wanted, resolved(wanted)
+    except pip_explaining.Unreachable:
+        raise
     except Problem:
         pass  # find out which
     good: list[dict[str, t.Any]] = []

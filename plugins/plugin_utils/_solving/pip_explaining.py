@@ -28,10 +28,14 @@ _NO_WHEELS = re.compile(r"ha(?:s|ve) no usable wheels|no wheels")
 _URL = re.compile(r"https?://[^\s`)]+")
 
 
+class Unreachable(Problem):
+    """An index or a file of it could not be had: nothing is said of the requirements."""
+
+
 def problem(words: str, asked: t.Sequence[Wanted], specification: Specification, target: Target) -> Problem:
     """Return why the pip part cannot be resolved. ``words``: what uv said, without secrets."""
     if why := _unreachable(words):
-        return Problem(f"{specification.path}: the pip part cannot be resolved: {why}.")
+        return Unreachable(f"{specification.path}: the pip part cannot be resolved: {why}.")
     text = _sentence(words)
     lines = [f"- {one.where}: {one.text}" for one in _concerned(text, asked)]
     parts = [f"{specification.path}: the pip part cannot be resolved for {target.platform}: {text}", "What you wrote of that:", *lines]

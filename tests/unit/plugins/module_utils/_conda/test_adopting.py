@@ -177,3 +177,20 @@ def test_what_pip_has_put_over_condas(prefix: pathlib.Path):
 def test_no_environment_at_all(tmp_path: pathlib.Path):
     with pytest.raises(Problem, match="is no conda environment on this host"):
         adopting.read(str(tmp_path), verify=True)
+
+
+def test_two_records_of_one_package(prefix: pathlib.Path):
+    text = (prefix / "conda-meta/tool-1.0-0.json").read_text(encoding="utf-8")
+    (prefix / "conda-meta/tool-2.0-0.json").write_text(text.replace('"1.0"', '"2.0"'), encoding="utf-8")
+    found = adopting.read(str(prefix), verify=True)
+    assert [one["name"] for one in found["conda"]] == ["tool"]
+    assert [one["why"] for one in found["not_reproduced"]] == ["conda-meta has two records of it"]
+
+
+def test_variables_that_are_secret_or_none_stay_on_the_host(prefix: pathlib.Path):
+    said = {"GOOD": "yes", "HF_TOKEN": "Sesame", "1BAD": "x", "NUMBER": 5, "GONE": "***unset***"}
+    (prefix / "conda-meta/state").write_text(json.dumps({"env_vars": said}), encoding="utf-8")
+    found = adopting.read(str(prefix), verify=True)
+    assert found["variables"] == {"GOOD": "yes"}
+    assert {one["what"] for one in found["not_reproduced"]} == {"the variable 1BAD", "the variable HF_TOKEN", "the variable NUMBER"}
+    assert "Sesame" not in json.dumps(found)
