@@ -67,16 +67,21 @@ class Arena:
 
     def after_the_fault(self, rebooted: bool = False) -> dict[str, t.Any]:
         """What holds at once: a whole generation is active, the job runs, nobody works on the store; return what was seen."""
-        seen = self.lab.observe(self.name)
-        for _attempt in range(20):  # what was killed takes a moment to be gone
-            if not seen["strangers"] and not seen["lock"]:
-                break
-            time.sleep(0.2)
-            seen = self.lab.observe(self.name)
+        seen = self.settled()
         assert seen["active"] in (self.old.generation, self.new.generation)
         assert seen["damage"] == []
         assert seen["strangers"] == [] and seen["lock"] == []
         assert rebooted or self.job_runs()
+        return seen
+
+    def settled(self) -> dict[str, t.Any]:
+        """Return what is there once nothing is on its way out: what was killed, and who tidies up after an answer, take a moment."""
+        seen = self.lab.observe(self.name)
+        for _attempt in range(20):
+            if not seen["strangers"] and not seen["lock"]:
+                break
+            time.sleep(0.2)
+            seen = self.lab.observe(self.name)
         return seen
 
     def recover(self, seen: dict[str, t.Any], rebooted: bool = False) -> str:
@@ -96,7 +101,7 @@ class Arena:
 
     def check_end(self, rebooted: bool = False) -> dict[str, t.Any]:
         """What holds in the end: ``new`` is active and exactly as an undisturbed run makes it, and nothing lies about."""
-        end = self.lab.observe(self.name)
+        end = self.settled()
         assert end["active"] == self.new.generation
         assert end["damage"] == [] and end["trees"][self.new.generation] == self.new.tree
         assert end["litter"] == [] and end["strangers"] == [] and end["lock"] == []
