@@ -148,8 +148,8 @@ def test_what_ends_well_leaves_nothing_running_either(slow, tmp_path):
         subprocess.run(["sh", "-c", f"setsid sleep 600 & echo $! > {pids}"], check=True)
         say(changed=True)
 
-    job.run(NAME, 60, "/store", work)
-    assert answer_of() == {"changed": True}
+    answer = job.run(NAME, 60, "/store", work)  # on a busy machine the result is there by now, and told only once
+    assert (answer_of() if "_job" in answer else answer) == {"changed": True}
     # The result is there before the warden has tidied up.
     while not is_gone(pid_from(pids)):
         time.sleep(0.02)
