@@ -12,11 +12,15 @@ options:
   _phase:
     description: Set by the action plugin between its calls of the module. Not for users.
     type: str
-    choices: [plan, confirm, revert, forget]
+    choices: [plan, confirm, revert, settle, forget]
     default: plan
   _guard:
     description: Set by the action plugin. Not for users.
     type: str
+  _run:
+    description: Set by the action plugin; names the run, so that a guard armed in it can be joined. Not for users.
+    type: str
+    default: ''
   _confirmed_by:
     description: Set by the action plugin. Not for users.
     type: str

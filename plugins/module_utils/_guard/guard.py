@@ -5,8 +5,8 @@
 
 This module util is private to the collection.
 
-``arm`` saves what the change will touch and starts a timer; a reboot counts as the end of the window. ``confirm`` and
-the restore program claim the same token by one rename: exactly one of them wins, and the other one says so.
+This file knows the guards of a host and how they end; ``arming.py`` is how they begin. ``confirm`` and the restore
+program claim the same token by one rename: exactly one of them wins, and the other one says so.
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ import time
 import typing as t
 import uuid
 
-from .._files import sync_directory, write_atomically
+from .._files import read_or_none, sync_directory, write_atomically
 from .._plan import Problem
-from . import restore, snapshot
+from . import restore
 
 ROOT = "/var/lib/lockstep/guard"
-_RUN = "/run/lockstep"
+RUN = "/run/lockstep"
 _UNITS = "/etc/systemd/system"
+#: Purpose of the guard that the user arms; the modules of the same run join it.
+USERS_OWN = "access_guard"
 # How long after its deadline a restore may still be under way, in seconds.
 _GRACE = 20
+# How long another process may take to arm a guard or to clean up after one, in seconds.
+_PATIENCE = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Guard:
     """One guard on this host.
 
     ``state``: armed, restoring, restored, confirmed, or incomplete (killed while it was being armed).
-    ``deadline``: seconds of the monotonic clock of the boot in which it was armed.
+    ``deadline``: seconds of the monotonic clock of the boot in which it was armed. ``run``: the run of Ansible that armed
+    it. ``joined``: the modules that joined it, with their options, as ``{"module": ..., "options": {...}}``.
     """
 
     identifier: str
@@ -46,6 +51,8 @@ class Guard:
     window: int
     deadline: float
     state: str
+    run: str = ""
+    joined: tuple[dict[str, t.Any], ...] = ()
 
     @property
     def directory(self) -> str:
@@ -58,6 +65,26 @@ class Guard:
         return f"lockstep-guard-{self.identifier}"
 
     @property
+    def remaining(self) -> int:
+        """Whole seconds until the deadline, 0 after it."""
+        return max(0, int(self.deadline - time.monotonic()))
+
+    @property
+    def unit_path(self) -> str:
+        """The path of its unit."""
+        return f"{_UNITS}/{self.unit}.service"
+
+    @property
+    def boot_marker(self) -> str:
+        """A file that exists until the host reboots."""
+        return f"{RUN}/{self.unit}"
+
+    @property
+    def appliers(self) -> str:
+        """The file that names the processes at work on the change, one ``pid start-time`` a line."""
+        return os.path.join(self.directory, restore.APPLIERS)
+
+    @property
     def report(self) -> list[str]:
         """What the restore program says that it did, line by line."""
         try:
@@ -65,55 +92,6 @@ class Guard:
                 return file.read().splitlines()
         except FileNotFoundError:
             return []
-
-
-def arm(purpose: str, cover: snapshot.Cover, window: int) -> Guard:
-    """Save what ``cover`` names and have the host put it back in ``window`` seconds, or at its next boot.
-
-    ``purpose``: name of the module. Raises Problem when the guard cannot be armed or another one is; then nothing
-    of it is left on the host, and the caller must not change anything.
-    """
-    if not os.path.isdir("/run/systemd/system"):
-        raise Problem(
-            "this host is not run by systemd, so nothing could undo the change if it locks everybody out; "
-            "set guard to false to change it without that safety"
-        )
-    os.makedirs(ROOT, mode=0o700, exist_ok=True)
-    with _locked():
-        for other in guards():
-            if other.state in (restore.ARMED, restore.RESTORING):
-                raise Problem(f"the guard {other.identifier} is {other.state} on this host; two cannot overlap")
-            _remove(other)
-        guard = Guard(f"{purpose}-{uuid.uuid4().hex[:8]}", purpose, window, time.monotonic() + window, restore.ARMED)
-        try:
-            _set_up(guard, cover)
-        except (OSError, subprocess.SubprocessError) as error:
-            with contextlib.suppress(OSError, subprocess.SubprocessError):
-                _remove(guard)
-            raise Problem(f"the guard could not be armed, so nothing was changed: {error}") from error
-    return guard
-
-
-def _set_up(guard: Guard, cover: snapshot.Cover) -> None:
-    unit_path = _unit_path(guard)
-    link = restore.wants_link(unit_path)
-    os.mkdir(guard.directory, 0o700)
-    sync_directory(ROOT)
-    saved = snapshot.take(cover, guard.directory)
-    program = restore.restore_program(guard.identifier, guard.directory, _boot_marker(guard), saved, unit_path)
-    write_atomically(os.path.join(guard.directory, "restore.sh"), program.encode(), mode=0o600)
-    about = {"purpose": guard.purpose, "window": guard.window, "deadline": guard.deadline, "cover": vars(cover)}
-    write_atomically(os.path.join(guard.directory, "guard.json"), json.dumps(about, indent=1).encode(), mode=0o600)
-    write_atomically(unit_path, restore.guard_unit(guard.identifier, guard.directory).encode())
-    os.makedirs(os.path.dirname(link), exist_ok=True)
-    os.symlink(unit_path, link)
-    sync_directory(os.path.dirname(link))
-    os.makedirs(_RUN, mode=0o755, exist_ok=True)
-    write_atomically(_boot_marker(guard), b"")
-    _systemctl("systemd-run", "--quiet", f"--on-active={guard.window}s", "--timer-property=AccuracySec=100ms",
-               "--timer-property=RemainAfterElapse=no", f"--unit={guard.unit}.service")
-    # From here on the restore program acts; everything it needs is on disk.
-    write_atomically(os.path.join(guard.directory, restore.ARMED), b"", mode=0o600)
 
 
 def confirm(identifier: str) -> None:
@@ -131,24 +109,33 @@ def confirm(identifier: str) -> None:
             guard_report=guard.report,
         ) from None
     sync_directory(guard.directory)
-    _remove(guard)
+    remove(guard)
 
 
 def revert(identifier: str) -> list[str]:
     """Have the restore program run now; return its report and remove every trace of the guard."""
     guard = find(identifier)
-    if guard.state == restore.ARMED:
+    _go_on_living(guard)
+    if guard.state == restore.ARMED or os.path.exists(os.path.join(guard.directory, restore.WATCHING)):
         _run_restore(guard)
     wait_until_settled(guard)
     report = guard.report
-    _remove(guard)
+    remove(guard)
     return report
+
+
+def _go_on_living(guard: Guard) -> None:
+    """Take this process off the list of those that the restore program stops first."""
+    lines = (read_or_none(guard.appliers) or b"").splitlines(keepends=True)
+    others = [line for line in lines if not line.startswith(f"{os.getpid()} ".encode())]
+    if others != lines:
+        write_atomically(guard.appliers, b"".join(others), mode=0o600)
 
 
 def _run_restore(guard: Guard) -> None:
     """Run the restore program through its unit, or directly where systemd does not answer."""
     try:
-        _systemctl("systemctl", "start", f"{guard.unit}.service")
+        systemctl("systemctl", "start", f"{guard.unit}.service")
     except (OSError, subprocess.SubprocessError):
         subprocess.run(["/bin/sh", os.path.join(guard.directory, "restore.sh")], timeout=120, check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -172,29 +159,69 @@ def guards() -> list[Guard]:
     return [guard for guard in found if guard is not None]
 
 
-def _read(identifier: str) -> Guard:
+def _read(identifier: str) -> Guard | None:
     directory = os.path.join(ROOT, identifier)
     try:
         with open(os.path.join(directory, "guard.json"), encoding="utf-8") as file:
             about: dict[str, t.Any] = json.load(file)
     except (OSError, ValueError):
         about = {}
-    present = set(os.listdir(directory))
+    try:
+        present = set(os.listdir(directory))
+    except FileNotFoundError:  # it has just been removed by whoever confirmed it
+        return None
     states = (restore.RESTORED, restore.CONFIRMED, restore.RESTORING, restore.ARMED)
     state = next((state for state in states if state in present), "incomplete")
     return Guard(
-        identifier, about.get("purpose", ""), int(about.get("window", 0)), float(about.get("deadline", 0)), state
+        identifier,
+        about.get("purpose", ""),
+        int(about.get("window", 0)),
+        float(about.get("deadline", 0)),
+        state,
+        about.get("run", ""),
+        tuple(about.get("joined", ())),
     )
 
 
-def settle() -> list[str]:
+def of_run(run: str) -> Guard | None:
+    """Return the guard that the user has armed in this run by ``access_guard`` and that is still armed, or None."""
+    for guard in guards():
+        if run and guard.run == run and guard.purpose == USERS_OWN and guard.state == restore.ARMED:
+            return guard if time.monotonic() < guard.deadline and os.path.exists(guard.boot_marker) else None
+    return None
+
+
+def ended_in_run(run: str) -> Guard | None:
+    """Return the guard that the user has armed in this run and that was not confirmed in time, or None."""
+    own = (guard for guard in guards() if run and guard.run == run and guard.purpose == USERS_OWN)
+    return next((guard for guard in own if guard.state != restore.CONFIRMED and of_run(run) is None), None)
+
+
+def refuse_ended(run: str) -> None:
+    """Raise Problem where the guard of this run has ended: what would follow belongs to a change that was undone."""
+    over = ended_in_run(run)
+    if over is not None:
+        wait_until_settled(over)
+        raise Problem(
+            f"the guard {over.identifier} of this run was not confirmed within its {over.window} seconds, and the host has "
+            f"restored itself, so nothing more was changed: {'; '.join(over.report)}",
+            guard_report=over.report,
+        )
+
+
+def settle(run: str = "") -> list[str]:
     """Wait until no guard is armed; return sentences about the changes that this host has undone by itself.
 
     A host within somebody's window looks converged and may not stay so. A guard whose timer is gone is restored here.
-    Raises Problem when a restore does not come to an end.
+    The guard that the user has armed in this ``run`` is left alone. Raises Problem when a restore does not come to an
+    end, and when that guard has ended.
     """
+    refuse_ended(run)
     told = []
+    own = of_run(run)
     for guard in guards():
+        if own is not None and guard.identifier == own.identifier:
+            continue
         if guard.state in (restore.ARMED, restore.RESTORING):
             wait_until_settled(guard)
             guard = next((again for again in guards() if again.identifier == guard.identifier), guard)
@@ -210,19 +237,22 @@ def forget_restored() -> None:
     """Remove what finished guards left behind, once the user has been told."""
     if not os.path.isdir(ROOT):
         return
-    with _locked():
+    with locked():
         for guard in guards():
             if guard.state not in (restore.ARMED, restore.RESTORING):
-                _remove(guard)
+                remove(guard)
 
 
 def wait_until_settled(guard: Guard) -> None:
     """Wait until ``guard`` is confirmed or has restored; see ``settle``."""
-    marker = _boot_marker(guard)
+    marker = guard.boot_marker
     rebooted = not os.path.exists(marker)
     end = time.monotonic() + _GRACE if rebooted else max(guard.deadline, time.monotonic()) + _GRACE
     nudged = False
-    while os.path.isdir(guard.directory) and _read(guard.identifier).state in (restore.ARMED, restore.RESTORING):
+    while True:
+        current = _read(guard.identifier)
+        if current is None or current.state not in (restore.ARMED, restore.RESTORING):
+            return
         now = time.monotonic()
         if not nudged and now > (end - _GRACE / 2):
             nudged = True
@@ -235,49 +265,56 @@ def wait_until_settled(guard: Guard) -> None:
         time.sleep(0.25)
 
 
-def _remove(guard: Guard) -> None:
+def remove(guard: Guard) -> None:
     """Remove every trace of ``guard``; after this not even a power failure restores anything."""
-    unit_path = _unit_path(guard)
+    unit_path = guard.unit_path
     ran = os.path.exists(os.path.join(guard.directory, "report"))
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        _systemctl("systemctl", "stop", f"{guard.unit}.timer")
-    for path in (restore.wants_link(unit_path), unit_path, _boot_marker(guard)):
+        systemctl("systemctl", "stop", f"{guard.unit}.timer")
+        if os.path.exists(os.path.join(guard.directory, restore.WATCHING)) and guard.state == restore.RESTORED:
+            # One that is just looking again comes to its end: this waits for it, and does nothing otherwise.
+            systemctl("systemctl", "start", f"{guard.unit}.service")
+    for path in (restore.wants_link(unit_path), unit_path, guard.boot_marker):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        _systemctl("systemctl", "reset-failed", f"{guard.unit}.service")
+        systemctl("systemctl", "reset-failed", f"{guard.unit}.service")
     shutil.rmtree(guard.directory, ignore_errors=True)
     with contextlib.suppress(OSError):
         sync_directory(ROOT)
-    for folder in (_RUN, os.path.dirname(restore.wants_link(unit_path))):
+    for folder in (RUN, os.path.dirname(restore.wants_link(unit_path))):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
     if ran:
         # systemd forgets a unit whose file is gone by itself, but not one that has run.
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            _systemctl("systemctl", "daemon-reload")
+            systemctl("systemctl", "daemon-reload")
 
 
-def _unit_path(guard: Guard) -> str:
-    return f"{_UNITS}/{guard.unit}.service"
-
-
-def _boot_marker(guard: Guard) -> str:
-    return f"{_RUN}/{guard.unit}"
-
-
-def _systemctl(*command: str) -> None:
+def systemctl(*command: str) -> None:
+    """Run one of systemd's programs; raises OSError with what it says."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         raise OSError(f"{' '.join(command[:2])} failed: {done.stderr.strip() or done.returncode}")
 
 
 @contextlib.contextmanager
-def _locked() -> t.Iterator[None]:
-    """Let one process at a time arm a guard or clean up after one."""
+def locked() -> t.Iterator[None]:
+    """Let one process at a time arm a guard or clean up after one; raises Problem where another one does not end."""
     descriptor = os.open(ROOT, os.O_RDONLY | os.O_DIRECTORY)
+    end = time.monotonic() + _PATIENCE
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise Problem(
+                        f"another process on this host has held the lock of {ROOT} for {_PATIENCE} seconds, so nothing was "
+                        f"changed; see which one (fuser {ROOT}) and end it"
+                    ) from None
+                time.sleep(0.1)
         yield
     finally:
         os.close(descriptor)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from .._plan import Problem
+from . import arming
 from . import guard as guards
 from .snapshot import Cover
 
@@ -24,8 +25,9 @@ if t.TYPE_CHECKING:
 GUARD_OPTIONS: dict[str, dict[str, t.Any]] = {
     "guard": {"type": "bool", "default": True},
     "window": {"type": "int", "default": 60},
-    "_phase": {"type": "str", "choices": ["plan", "confirm", "revert", "forget"], "default": "plan"},
+    "_phase": {"type": "str", "choices": ["plan", "confirm", "revert", "settle", "forget"], "default": "plan"},
     "_guard": {"type": "str"},
+    "_run": {"type": "str", "default": ""},
     "_confirmed_by": {"type": "str", "choices": ["fresh_login", "probe"], "default": "fresh_login"},
 }
 
@@ -47,6 +49,10 @@ def finish_guard(
         if phase == "forget":
             guards.forget_restored()
             module.exit_json(changed=False)
+        if phase == "settle":
+            told = guards.settle()
+            guards.forget_restored()
+            module.exit_json(changed=False, told=told)
         if phase == "revert":
             module.exit_json(changed=True, guard_report=guards.revert(module.params["_guard"]))
         if module.params["_confirmed_by"] == "probe" and probe is not None:
@@ -64,20 +70,34 @@ def check_window(window: int) -> None:
         raise Problem(f"window is {window} seconds; it must be from 10 to 3600")
 
 
-def settle_earlier(module: AnsibleModule) -> dict[str, t.Any]:
-    """Wait for the end of an earlier, unconfirmed change, and tell what this host undid by itself.
-
-    Returns facts for the action: the window, and whether there is a record of a restore, which the action has removed
-    once the user has read it outside check mode.
-    """
-    told = guards.settle()
+def tell_earlier(module: AnsibleModule) -> list[str]:
+    """Wait for the end of an earlier, unconfirmed change, and warn of what this host has undone by itself."""
+    told = guards.settle(module.params["_run"])
     for sentence in told:
         module.warn(sentence)
-    return {"_window": module.params["window"], "_told": bool(told)}
+    return told
+
+
+def settle_earlier(module: AnsibleModule) -> dict[str, t.Any]:
+    """Do as ``tell_earlier``.
+
+    Returns facts for the action: the seconds that a change has to be confirmed in, what was told, whose record the action
+    has removed once the user has read it outside check mode, and the user's own guard that a change would join.
+    """
+    told = tell_earlier(module)
+    joins = guards.of_run(module.params["_run"]) if module.params["guard"] else None
+    window = joins.remaining if joins else module.params["window"]
+    return {"_window": window, "_told": told, "_joins": joins.identifier if joins else None}
 
 
 def arm_unless_off(module: AnsibleModule, purpose: str, cover: Cover) -> str | None:
-    """Arm the guard and return its identifier, or None where the user has switched it off."""
+    """Arm a guard, or join the one that the user has armed in this run; return its identifier.
+
+    None where the user has switched guards off.
+    """
     if not module.params["guard"]:
         return None
-    return guards.arm(purpose, cover, module.params["window"]).identifier
+    run = module.params["_run"]
+    options = {name: value for name, value in module.params.items() if not name.startswith("_")}
+    guard = arming.join(purpose, options, cover, run) or arming.arm(purpose, cover, module.params["window"], run)
+    return guard.identifier

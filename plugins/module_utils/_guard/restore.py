@@ -14,12 +14,20 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import typing as t
 
 #: Tokens of a guard. Exactly one of ARMED -> CONFIRMED and ARMED -> RESTORING happens: both are one rename(2).
 ARMED = "armed"
 CONFIRMED = "confirmed"
 RESTORING = "restoring"
 RESTORED = "restored"
+#: Names the processes that are at work on the change.
+APPLIERS = "appliers"
+#: Exists where the guard goes on after its window: tasks of the user's that still run must not void the restore.
+WATCHING = "watching"
+#: How often it looks again then, and after how many seconds each time.
+WATCHES = 20
+WATCH_SECONDS = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +64,17 @@ class Snapshot:
     units: tuple[SavedUnit, ...] = ()
 
 
+def snapshot_of(data: dict[str, t.Any]) -> Snapshot:
+    """Return the snapshot that ``dataclasses.asdict`` made ``data`` of."""
+    return Snapshot(
+        tuple(SavedPath(**path) for path in data["paths"]),
+        tuple(SavedTable(**table) for table in data["tables"]),
+        tuple(SavedUnit(**unit) for unit in data["units"]),
+    )
+
+
 _FUNCTIONS = r"""
-say() { printf '%s\n' "$*" >>report; printf '%s\n' "$*"; }
+say() { for text in ${head:+"$head"} "$*"; do printf '%s\n' "$text" >>report; printf '%s\n' "$text"; done; head=; said=1; }
 fail() { failed=1; say "could not $*"; }
 durable() { sync "$1" 2>/dev/null || sync; }
 
@@ -65,7 +82,7 @@ put_file() {
   same=0; [ ! -L "$2" ] && cmp -s "$1" "$2" && same=1
   if cp -a "$1" "$2.lockstep-guard" && mv -fT "$2.lockstep-guard" "$2"; then :
   elif rm -f "$2.lockstep-guard"; [ $same = 1 ]; then :
-  elif cat "$1" >"$2"; then :
+  elif [ -e "$1" ] && cat "$1" >"$2"; then :
   else fail "put back $2"; return; fi
   durable "$2"
   [ $same = 1 ] || say "put back $2"
@@ -89,6 +106,22 @@ take_away() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
   if rm -rf "$1"; then say "removed $1"; else fail "remove $1"; fi
   durable "$(dirname "$1")"
+}
+
+# The words of /proc/PID/stat after the command's name, which may hold anything: proc_pid_stat(5).
+stat_words() { IFS= read -r line 2>/dev/null <"/proc/$1/stat" || return 1; words=${line##*) }; }
+is_running() { stat_words "$1" && set -- "$2" $words && [ "$2" != Z ] && [ "${21}" = "$1" ]; }
+
+# Whoever is still at work on the change, slow or frozen, must not write anything after all is back.
+stop_applier() {
+  is_running "$1" "$2" || return 0
+  kill -STOP "$1"
+  for process in /proc/[0-9]*; do
+    stat_words "${process#/proc/}" && [ "$(set -- $words; echo "$2")" = "$1" ] && kill -KILL "${process#/proc/}"
+  done
+  kill -KILL "$1"
+  for _try in 1 2 3 4 5 6 7 8 9 10; do is_running "$1" "$2" || break; sleep 0.2; done
+  say "stopped the process $1, which was still changing this host"
 }
 
 put_table() {
@@ -116,13 +149,18 @@ def restore_program(identifier: str, directory: str, boot_marker: str, snapshot:
         "export PATH LC_ALL",
         "umask 077",
         f"cd {quote(directory)} || exit 1",
-        "failed=0",
+        "failed=0 head= said=",
         _FUNCTIONS,
         "# One rename decides between confirming and restoring. A restore that was cut off goes on; where the file",
         "# system refuses the rename, nobody can confirm either, so restoring is right.",
-        f"mv -T {ARMED} {RESTORING} 2>/dev/null || [ -e {RESTORING} ] || [ -e {ARMED} ] || exit 0",
-        f"if [ -e {quote(boot_marker)} ]; then when='at runtime'; else when='at boot'; fi",
-        'say "restoring $when, $(date -u +%Y-%m-%dT%H:%M:%SZ)"',
+        f"mv -T {ARMED} {RESTORING} 2>/dev/null || [ -e {RESTORING} ] || [ -e {ARMED} ] || [ -e {RESTORED} ] || exit 0",
+        f"[ ! -e {RESTORED} ] || [ -e {WATCHING} ] || exit 0",
+        f"if [ -e {quote(boot_marker)} ]; then when='at runtime'; else when='at boot'; rm -f {WATCHING}; fi",
+        "now=$(date -u +%Y-%m-%dT%H:%M:%SZ)",
+        f"if [ -e {RESTORED} ]; then head=\"restoring again, $now\"; else say \"restoring $when, $now\"; fi",
+        f"if [ \"$when\" = 'at runtime' ] && [ -e {APPLIERS} ]; then",
+        f"  while read -r pid began; do stop_applier \"$pid\" \"$began\"; done <{APPLIERS}",
+        "fi",
         "",
     ]
     lines += [f"put_table {quote(table.copy)} {quote(table.name)}" for table in snapshot.tables]
@@ -136,15 +174,20 @@ def restore_program(identifier: str, directory: str, boot_marker: str, snapshot:
             "",
             "# No waiting for these jobs: this unit is ordered before them, and systemd would wait for this unit.",
             "if [ \"$when\" = 'at runtime' ]; then",
-            "  systemctl daemon-reload",
+            "  [ -z \"$said\" ] || systemctl daemon-reload",
             *[f"  {command}" for unit in snapshot.units for command in _unit_commands(unit)],
             "fi",
         ]
+    timer = unit_path.rpartition("/")[2].replace(".service", ".timer")
     lines += [
         "",
-        f"rm -f {quote(wants)} {quote(unit_path)} {quote(boot_marker)}",
-        "if [ $failed = 0 ]; then say 'complete'; else say 'incomplete'; fi",
-        f"mv -T {RESTORING} {RESTORED}",
+        f"[ -e {WATCHING} ] && printf . >>{WATCHING} && [ $(wc -c <{WATCHING}) -gt {WATCHES} ] && rm -f {WATCHING}",
+        f"if [ ! -e {WATCHING} ]; then",
+        f"  rm -f {quote(wants)} {quote(unit_path)} {quote(boot_marker)}",
+        f"  [ \"$when\" = 'at boot' ] || systemctl --no-block stop {quote(timer)} 2>/dev/null",
+        "fi",
+        "if [ -n \"$said\" ]; then if [ $failed = 0 ]; then say 'complete'; else say 'incomplete'; fi; fi",
+        f"mv -T {RESTORING} {RESTORED} 2>/dev/null",
         "sync report . 2>/dev/null || sync",
         "exit $failed",
         "",
@@ -155,11 +198,13 @@ def restore_program(identifier: str, directory: str, boot_marker: str, snapshot:
 def _unit_commands(unit: SavedUnit) -> list[str]:
     name = shlex.quote(unit.name)
     if not unit.active:
-        return [f"systemctl --no-block stop {name}"]
+        return [f"! systemctl is-active --quiet {name} || systemctl --no-block stop {name}"]
     return [
-        f"systemctl reset-failed {name} 2>/dev/null",
-        f"systemctl --no-block reload-or-restart {name} && say {shlex.quote('reloaded ' + unit.name)}"
+        f"if [ -n \"$said\" ] || ! systemctl is-active --quiet {name}; then",
+        f"  systemctl reset-failed {name} 2>/dev/null",
+        f"  systemctl --no-block reload-or-restart {name} && say {shlex.quote('reloaded ' + unit.name)}"
         f" || fail {shlex.quote('reload ' + unit.name)}",
+        "fi",
     ]
 
 
@@ -186,6 +231,7 @@ Conflicts=shutdown.target
 Before=shutdown.target
 ConditionPathExists=|{directory}/{ARMED}
 ConditionPathExists=|{directory}/{RESTORING}
+ConditionPathExists=|{directory}/{WATCHING}
 StartLimitIntervalSec=0
 
 [Service]

@@ -27,10 +27,13 @@ class Cover:
     units: tuple[str, ...] = ()
 
 
-def take(cover: Cover, directory: str) -> Snapshot:
-    """Copy everything in ``cover`` below ``directory``, synced. Raises OSError; the caller removes ``directory``."""
-    paths = tuple(_save_path(path, directory, f"path-{number}") for number, path in enumerate(cover.paths))
-    tables = tuple(_save_table(name, directory, f"table-{number}") for number, name in enumerate(cover.tables))
+def take(cover: Cover, directory: str, first: int = 0) -> Snapshot:
+    """Copy everything in ``cover`` below ``directory``, synced. Raises OSError; the caller removes ``directory``.
+
+    ``first``: number of the first copy, for a second snapshot beside another one.
+    """
+    paths = tuple(_save_path(path, directory, f"path-{number}") for number, path in enumerate(cover.paths, first))
+    tables = tuple(_save_table(name, directory, f"table-{number}") for number, name in enumerate(cover.tables, first))
     units = tuple(SavedUnit(name, is_active(name)) for name in cover.units)
     sync_directory(directory)
     return Snapshot(paths, tables, units)

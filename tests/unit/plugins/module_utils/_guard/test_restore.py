@@ -165,3 +165,118 @@ def test_the_unit_runs_before_all_that_reads_what_it_restores():
 def test_a_table_is_replaced_whether_or_not_it_exists():
     assert restore.table_file("inet x", None) == "table inet x\ndelete table inet x\n"
     assert restore.table_file("inet x", "table inet x {\n}\n").endswith("table inet x {\n}\n")
+
+
+def start_time(pid: int) -> str:
+    """Field 22 of /proc/PID/stat."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+@pytest.fixture
+def at_work():
+    """A process with a name that is hard to read, and a child: a module and a program that it has started."""
+    process = subprocess.Popen(
+        ["python3", "-c", "import subprocess, time; open('/proc/self/comm', 'w').write('a) S 1 (b'); "
+         "print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"],
+        stdout=subprocess.PIPE, text=True,
+    )
+    child = int(process.stdout.readline())
+    yield process, child
+    process.kill()
+    process.wait()
+    if pathlib.Path(f"/proc/{child}").exists():
+        os.kill(child, 9)
+
+
+def test_whoever_is_still_at_work_is_stopped_with_its_children_before_anything_is_put_back(place, at_work):
+    directory, covered = place
+    process, child = at_work
+    (covered / "file").write_text("old")
+    program = arm(directory, [covered / "file"])
+    (covered / "file").write_text("new")
+    (directory.parent / "marker").touch()
+    (directory / restore.APPLIERS).write_text(f"{process.pid} {start_time(process.pid)}\n")
+    os.kill(process.pid, 19)  # frozen: it will not hear anything but this
+    assert run(program).returncode == 0
+    assert process.wait(timeout=10) == -9
+    assert not pathlib.Path(f"/proc/{child}/stat").exists() or " Z " in pathlib.Path(f"/proc/{child}/stat").read_text()
+    assert report(program) == [
+        f"stopped the process {process.pid}, which was still changing this host", f"put back {covered / 'file'}", "complete",
+    ]
+
+
+@pytest.mark.parametrize("marker", [True, False])
+def test_another_process_that_has_got_the_number_is_left_alone(place, at_work, marker):
+    directory, covered = place
+    process, _child = at_work
+    program = arm(directory, [covered / "absent"])
+    if marker:
+        (directory.parent / "marker").touch()
+    began = int(start_time(process.pid)) - (1 if marker else 0)  # after a reboot not even the same time says anything
+    (directory / restore.APPLIERS).write_text(f"{process.pid} {began}\n1 \n999999999 7\n")
+    assert run(program).returncode == 0
+    assert process.poll() is None
+    assert report(program) == ["complete"]
+
+
+def test_a_watching_guard_restores_again_and_says_only_what_it_did(place):
+    directory, covered = place
+    file = covered / "file"
+    file.write_text("old")
+    program = arm(directory, [file])
+    (directory / restore.WATCHING).touch()
+    (directory.parent / "marker").touch()
+    file.write_text("new")
+    assert run(program).returncode == 0
+    before = report(program)
+    assert before == [f"put back {file}", "complete"]
+    assert run(program).returncode == 0
+    assert report(program) == before
+    file.write_text("newer")
+    assert run(program).returncode == 0
+    assert file.read_text() == "old"
+    assert [line.partition(",")[0] for line in report(program)[2:]] == ["restoring again", f"put back {file}", "complete"]
+
+
+def test_a_watching_guard_stops_after_a_while(place):
+    directory, covered = place
+    program = arm(directory, [covered / "absent"])
+    (directory / restore.WATCHING).touch()
+    (directory.parent / "marker").touch()
+    for _pass in range(restore.WATCHES + 1):
+        assert (directory / restore.WATCHING).exists()
+        run(program)
+    assert not (directory / restore.WATCHING).exists()
+    (covered / "absent").touch()
+    run(program)
+    assert (covered / "absent").exists()
+
+
+def test_a_reboot_ends_the_watch(place):
+    directory, covered = place
+    program = arm(directory, [covered / "absent"])
+    (directory / restore.WATCHING).touch()
+    assert run(program).returncode == 0
+    assert not (directory / restore.WATCHING).exists()
+    assert (directory / "report").read_text().startswith("restoring at boot")
+
+
+def test_a_confirmed_guard_does_not_watch(place):
+    directory, covered = place
+    program = arm(directory, [covered / "absent"])
+    (directory / restore.WATCHING).touch()
+    (directory.parent / "marker").touch()
+    os.rename(directory / restore.ARMED, directory / restore.CONFIRMED)
+    (covered / "absent").touch()
+    run(program)
+    assert (covered / "absent").exists()
+
+
+def test_a_copy_that_is_gone_does_not_empty_the_file(place):
+    directory, covered = place
+    (covered / "file").write_text("old")
+    program = arm(directory, [covered / "file"])
+    (covered / "file").write_text("new")
+    (directory / "path-0").unlink()
+    assert run(program).returncode == 1
+    assert (covered / "file").read_text() == "new"
