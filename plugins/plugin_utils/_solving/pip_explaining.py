@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pip_requirements
@@ -37,7 +38,7 @@ def problem(words: str, asked: t.Sequence[Wanted], specification: Specification,
     if why := _unreachable(words):
         return Unreachable(f"{specification.path}: the pip part cannot be resolved: {why}.")
     text = _sentence(words)
-    lines = [f"- {one.where}: {one.text}" for one in _concerned(text, asked)]
+    lines = [f"- {one.where}: {addresses.shown(one.text)}" for one in _concerned(text, asked)]
     parts = [f"{specification.path}: the pip part cannot be resolved for {target.platform}: {text}", "What you wrote of that:", *lines]
     if _NO_WHEELS.search(text):
         parts.append(pip_requirements.REMEDY)

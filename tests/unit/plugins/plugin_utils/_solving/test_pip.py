@@ -4,20 +4,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import typing as t
 
 import pytest
 from packaging.requirements import Requirement
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import pip
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target, Tools
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
     PipOptions,
     PipRequirement,
@@ -25,11 +22,8 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
     Where,
 )
 
-from unit.plugins.plugin_utils._solving import indexes
-
-UV = os.path.join(os.path.dirname(sys.executable), "uv")
-LINUX = Target("linux-64", {"__glibc": "2.36", "__linux": "5.10"})
-
+from unit.plugins.plugin_utils._solving import indexes, pip_part
+from unit.plugins.plugin_utils._solving.pip_part import LINUX, PYTHON, conda_package
 
 @pytest.fixture
 def index() -> t.Iterator[indexes.Index]:
@@ -40,16 +34,7 @@ def index() -> t.Iterator[indexes.Index]:
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    return Settings(Tools(sys.executable, UV), Network(timeout=5, retries=0), str(tmp_path / "cache"))
-
-
-def conda_package(name: str, version: str, *depends: str, **more: t.Any) -> Entry:
-    build = "h0_0_cpython" if name == "python" else "py312_0"
-    url = f"https://conda.example/ch/linux-64/{name}-{version}-{build}.conda"
-    return Entry(Package("conda", name, version, build, "linux-64", url, "a" * 64, depends), **more)
-
-
-PYTHON = conda_package("python", "3.12.4")
+    return pip_part.settings(tmp_path)
 
 
 def specification(*lines: str, **options: t.Any) -> Specification:
@@ -59,10 +44,6 @@ def specification(*lines: str, **options: t.Any) -> Specification:
         for number, line in enumerate(lines, 9)
     )
     return Specification("environment.yml", "environment.yml", pip=pip, pip_options=PipOptions(**options))
-
-
-def pairs(entries: t.Iterable[Entry]) -> list[tuple[str, str]]:
-    return [(one.package.name, one.package.version) for one in entries]
 
 
 def test_each_package_is_one_wheel_with_its_hash_size_and_needs(index, settings):
