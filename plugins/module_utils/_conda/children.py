@@ -42,12 +42,19 @@ def start(
 
 
 def run(
-    argv: t.Sequence[str], environment: t.Mapping[str, str], request: bytes = b"", errors: int = subprocess.PIPE
+    argv: t.Sequence[str],
+    environment: t.Mapping[str, str],
+    request: bytes = b"",
+    errors: int = subprocess.PIPE,
+    limit: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program (see ``start``) to its end with ``request`` as its input, and return what it said."""
+    """Run a program (see ``start``) to its end with ``request`` as its input, and return what it said.
+
+    ``limit``: seconds after which it is killed and subprocess.TimeoutExpired raised.
+    """
     with start(argv, environment, errors) as process:
         try:
-            said, wrong = process.communicate(request)
+            said, wrong = process.communicate(request, limit)
         except BaseException:
             process.kill()
             raise

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import tempfile
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -69,16 +68,15 @@ def resolution(
     asked = [one for one in wanted if one.name not in there or one.requirement.extras]
     if not asked:
         return Resolution((), notes)
-    os.makedirs(settings.cache, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="pip-", dir=settings.cache) as work:
+    with uv.workplace(settings.cache) as work:
         question = _Question(specification, settings, work, python, runtime, there, limits)
         answer = question.ask(asked, keep)
         if answer.status:
             raise pip_explaining.problem(answer.words, asked, specification, target)
-        with open(f"{work}/pylock.toml", encoding="utf-8") as file:
-            text = file.read()
+        if not pylock.is_one(answer.text):
+            raise uv.not_written(settings)
         base = os.path.dirname(os.path.abspath(specification.path))
-        entries = pylock.entries(text, wheel_choice.ranks(runtime), keep, base, there)
+        entries = pylock.entries(answer.text, wheel_choice.ranks(runtime), keep, base, there)
         require_their_hashes(asked, entries)
         return Resolution(question.with_needs(asked, entries), notes)
 
@@ -99,22 +97,21 @@ class _Question:
         """Have ``pylock.toml`` written."""
         if stays := pylock.preferred(keep):
             self._write("pylock.toml", stays)
-        return self._call(asked, [], "pylock.toml", "pylock.toml")
+        return self._call(asked, [], "pylock.toml")
 
     def with_needs(self, asked: t.Sequence[Wanted], entries: t.Sequence[Entry]) -> tuple[Entry, ...]:
         """Return the entries with the names of what they need, which uv knows from their metadata by now."""
         pins = [f"{one.package.name}=={one.package.version}" for one in entries]
-        answer = self._call(asked, pins, "requirements.txt", "requirements.txt", "--no-header", "--no-strip-extras")
+        answer = self._call(asked, pins, "requirements.txt", "--no-header", "--no-strip-extras")
         if answer.status:
             raise Problem(f"uv cannot say again what it has just resolved: {answer.words}")
-        with open(f"{self.work}/requirements.txt", encoding="utf-8") as file:
-            needs = pylock.needs(file.read())
+        needs = pylock.needs(answer.text)
         return tuple(
             dataclasses.replace(one, package=dataclasses.replace(one.package, depends=needs.get(one.package.name, ())))
             for one in entries
         )
 
-    def _call(self, asked: t.Sequence[Wanted], pins: t.Sequence[str], output: str, form: str, *more: str) -> uv.Answer:
+    def _call(self, asked: t.Sequence[Wanted], pins: t.Sequence[str], output: str, *more: str) -> uv.Answer:
         """Run uv on ``asked``; versions in ``pins`` are not to differ."""
         options = self.specification.pip_options
         self._write("wanted.in", "".join(f"{one.for_uv(self.settings.network)}\n" for one in asked))
@@ -128,7 +125,7 @@ class _Question:
         glibc = max((minor for minor in _UV_KNOWS if (2, minor) <= self.runtime.glibc), default=_UV_KNOWS[0])
         arguments = [
             *(f"{self.work}/wanted.in", *(("--constraints", f"{self.work}/limits.in") if limits else ())),
-            *("--format", form, "--output-file", f"{self.work}/{output}"),
+            *("--format", output),
             *("--python-version", self.python, "--python-platform", f"{self.runtime.machine}-manylinux_2_{glibc}"),
             *("--only-binary", ":all:", "--no-sources", "--index-strategy", "first-index", *more),
         ]
@@ -138,7 +135,7 @@ class _Question:
             arguments += ["--prerelease", "allow"]
         if self.settings.exclude_newer:
             arguments += ["--exclude-newer", self.settings.exclude_newer.isoformat()]
-        return uv.call(arguments, self.settings, options, self.work)
+        return uv.call(arguments, self.settings, options, self.work, output)
 
     def _write(self, name: str, text: str) -> None:
         uv.write_private(f"{self.work}/{name}", text)

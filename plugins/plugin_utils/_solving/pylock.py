@@ -24,6 +24,8 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import Tag
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import wheel_choice
 
+_OURS = "lockstep"
+
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==|@)")
 
 
@@ -31,7 +33,21 @@ def preferred(keep: t.Iterable[Entry]) -> str:
     """Return a pylock.toml of the versions in ``keep``, which uv keeps to as far as it can; nothing if there are none."""
     entries = sorted((canonical(one.package.name), one.package.version) for one in keep if one.package.manager == "pip")
     tables = [f'[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, version in entries]
-    return 'lock-version = "1.0"\ncreated-by = "lockstep"\n' + "".join(tables) if tables else ""
+    return f'lock-version = "1.0"\ncreated-by = "{_OURS}"\n' + "".join(tables) if tables else ""
+
+
+def is_one(text: str) -> bool:
+    """Tell whether ``text`` is a pylock.toml that uv wrote, not what it was given (``preferred``)."""
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    packages = found.get("packages")
+    return (
+        found.get("created-by") != _OURS
+        and isinstance(packages, list)
+        and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in packages)
+    )
 
 
 def entries(
@@ -41,7 +57,7 @@ def entries(
     base: str,
     without: t.Container[str] = (),
 ) -> tuple[Entry, ...]:
-    """Return the packages of a pylock.toml, by name; their needs are not known to it.
+    """Return the packages of a pylock.toml (see ``is_one``), by name; their needs are not known to it.
 
     ``suiting``: tags of the target (``wheel_choice.ranks``). ``keep``: a wheel in it stays the chosen one while its release
     has it. ``base``: the directory from which wheels on the controller are named. ``without``: names to leave out.
@@ -50,7 +66,7 @@ def entries(
     kept = {(canonical(one.package.name), one.package.sha256) for one in keep if one.package.manager == "pip"}
     found = []
     wrong = []
-    for table in tomllib.loads(text).get("packages", []):
+    for table in tomllib.loads(text)["packages"]:
         name = canonical(table["name"])
         if name in without:
             continue

@@ -9,9 +9,11 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 import subprocess
+import tempfile
 import typing as t
 from urllib.parse import quote, urlsplit
 
@@ -27,34 +29,64 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
 #: What pip and uv ask if nobody names another index.
 PYPI = "https://pypi.org/simple"
 
+#: How many times as long as a server may stay silent uv may take in all; what takes longer hangs.
+_PATIENCE = 60
+
+_REMEDY = "It resolves the pip part; pip install --upgrade uv brings it, and the option uv names another one."
+
+#: How programs answer to arguments that they do not have.
+_MISUNDERSTOOD = re.compile(r"\btry '.*--help'", re.IGNORECASE)
+
 #: Servers that uv sends a token to without encryption.
 _LOCAL = frozenset(["localhost", "127.0.0.1", "::1"])
 
 
 class Answer(t.NamedTuple):
-    """How a call ended. ``words``: uv's errors and warnings without secrets. ``status`` 1: there is no solution."""
+    """How a call ended. ``words``: uv's errors and warnings without secrets. ``status`` 1: there is no solution.
+
+    ``text``: what uv has written.
+    """
 
     status: int
     words: str
+    text: str = ""
 
 
-def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, work: str) -> Answer:
+@contextlib.contextmanager
+def workplace(cache: str) -> t.Iterator[str]:
+    """Make a private directory below ``cache`` for one question, and remove it; what the disk refuses is a Problem."""
+    try:
+        os.makedirs(cache, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="pip-", dir=cache) as work:
+            yield work
+    except OSError as error:
+        raise Problem(
+            f"{error.filename or cache} cannot be used on the controller: {error.strerror}. What indexes say is kept there; "
+            "XDG_CACHE_HOME names another place."
+        ) from None
+
+
+def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, work: str, output: str) -> Answer:
     """Run ``uv pip compile`` with ``arguments``; nothing secret is among them.
 
-    ``work``: a private directory, of this call alone; credentials lie there as long as uv runs. Raises Problem if uv cannot
-    be run or was killed.
+    ``work``: a private directory, of this call alone; credentials lie there as long as uv runs. ``output``: name of the file
+    in it that uv is to write. Raises Problem if uv cannot be run, is killed, hangs, or is none that can do what is asked.
     """
     variables, secrets = _environment(settings, options, work)
     argv = [
-        *(settings.tools.uv, "pip", "compile", *arguments),
+        *(settings.tools.uv, "pip", "compile", *arguments, "--output-file", f"{work}/{output}"),
         *("--python", settings.tools.python, "--no-python-downloads", "--cache-dir", f"{settings.cache}/uv"),
         *("--config-file", f"{work}/uv.toml", "--system-certs", "--no-progress", "--color", "never"),
     ]
+    limit = _PATIENCE * max(settings.network.timeout, 1)
     try:
-        process = children.run(argv, variables, errors=subprocess.STDOUT)
+        process = children.run(argv, variables, errors=subprocess.STDOUT, limit=limit)
     except OSError as error:
+        raise Problem(f"uv: {settings.tools.uv} cannot be run: {error.strerror}. {_REMEDY}") from None
+    except subprocess.TimeoutExpired:
         raise Problem(
-            f"uv: {settings.tools.uv} cannot be run: {error.strerror}. It resolves the pip part; pip install uv brings it."
+            f"uv: {settings.tools.uv} had not resolved the pip part after {limit:g} seconds and was stopped. If the indexes are that "
+            f"slow, give it longer: {_PATIENCE} times timeout is what it has."
         ) from None
     words = process.stdout.decode("utf-8", "replace")
     for secret in sorted(secrets, key=len, reverse=True):
@@ -62,8 +94,24 @@ def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, wo
     words = redact(words).strip()
     if process.returncode not in (0, 1, 2):
         ended = f"was ended by signal {-process.returncode}" if process.returncode < 0 else f"ended with {process.returncode}"
-        raise Problem(f"uv {ended} while it resolved the pip part. {words[-2000:]}".rstrip())
-    return Answer(process.returncode, words)
+        raise Problem(f"uv: {settings.tools.uv} {ended} while it resolved the pip part. {words[-2000:]}".rstrip())
+    if process.returncode:
+        if _MISUNDERSTOOD.search(words):
+            why = words.splitlines()[0].removeprefix("error: ")
+            raise Problem(f"uv: {settings.tools.uv} does not understand what it is asked ({why}): it is too old, or no uv. {_REMEDY}")
+        if not words:
+            raise Problem(f"uv: {settings.tools.uv} ended with {process.returncode} and says nothing. {_REMEDY}")
+        return Answer(process.returncode, words)
+    try:
+        with open(f"{work}/{output}", encoding="utf-8") as file:
+            return Answer(0, words, file.read())
+    except (FileNotFoundError, UnicodeDecodeError):
+        raise not_written(settings) from None
+
+
+def not_written(settings: Settings) -> Problem:
+    """Return what there is to say if uv ends well, but what it should have written is not there."""
+    return Problem(f"uv: {settings.tools.uv} ended as if all were well, but has not written what it was asked for. {_REMEDY}")
 
 
 def with_credentials(url: str, network: Network) -> str:

@@ -94,6 +94,13 @@ def test_input_output_and_status():
     assert both.stdout == b"wrong\n"
 
 
+def test_a_program_that_takes_too_long_is_killed(tmp_path):
+    script = f"echo $$ > {tmp_path}/pid; exec sleep 600"
+    with pytest.raises(subprocess.TimeoutExpired):
+        children.run(["/bin/sh", "-c", script], {"PATH": "/usr/bin:/bin"}, limit=1)
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
 @pytest.fixture
 def compiler(tmp_path):
     """The bytecode compiler with one worker that waits for its source (a pipe) and one that waits for work."""
