@@ -14,8 +14,9 @@ import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import overlap, pip_explaining, provided, pylock, uv, wheel_choice
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import extras, overlap, pip_explaining, provided, pylock, uv, wheel_choice
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted, applying, require_their_hashes
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
@@ -69,63 +70,115 @@ def resolution(
     if not asked:
         return Resolution((), notes)
     with uv.workplace(settings.cache) as work:
-        question = _Question(specification, settings, work, python, runtime, there, limits)
-        answer = question.ask(asked, keep)
-        if answer.status:
-            raise pip_explaining.problem(answer.words, asked, specification, target)
-        if not pylock.is_one(answer.text):
-            raise uv.not_written(settings)
-        base = os.path.dirname(os.path.abspath(specification.path))
-        entries = pylock.entries(answer.text, wheel_choice.ranks(runtime), keep, base, there)
-        require_their_hashes(asked, entries)
-        return Resolution(question.with_needs(asked, entries), notes)
+        question = _Question(specification, settings, target, work, python, runtime, there, asked, limits)
+        question.learn_extras({one.name: sorted(one.requirement.extras) for one in asked if one.name in there})
+        while True:
+            entries = question.wheels(keep)
+            again = question.said_again(entries)
+            more = {name: names for name, names in extras.asked(again.text).items() if name in there and name not in question.extras}
+            if not more:
+                break
+            question.learn_extras(more)
+        needs = pylock.needs(again.text)
+        entries = tuple(
+            dataclasses.replace(one, package=dataclasses.replace(one.package, depends=needs.get(one.package.name, ())))
+            for one in entries
+        )
+        return Resolution(entries, (*notes, *question.notes, *pip_explaining.notes(again.words, asked)))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Question:
-    """What uv is asked for one target. ``work``: a private directory of this question alone."""
+    """What uv is asked for one target. ``work``: a private directory of this question alone.
+
+    ``extras``: of distributions that conda brings, by name, as lines of METADATA; they are learnt on the way, as ``notes`` are.
+    """
 
     specification: Specification
     settings: Settings
+    target: Target
     work: str
     python: str
     runtime: wheel_choice.Runtime
     there: t.Mapping[str, provided.Provided]
+    asked: t.Sequence[Wanted]
     limits: t.Sequence[Wanted]
+    extras: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
-    def ask(self, asked: t.Sequence[Wanted], keep: t.Sequence[Entry]) -> uv.Answer:
-        """Have ``pylock.toml`` written."""
+    def wheels(self, keep: t.Sequence[Entry]) -> tuple[Entry, ...]:
+        """Return what is to be installed, without what it needs."""
         if stays := pylock.preferred(keep):
             self._write("pylock.toml", stays)
-        return self._call(asked, [], "pylock.toml")
+        answer = self._call(self._lines(), self._limits(), "pylock.toml")
+        if answer.status:
+            raise pip_explaining.problem(answer.words, self.asked, self.specification, self.target)
+        base = os.path.dirname(os.path.abspath(self.specification.path))
+        entries = pylock.entries(self._pylock(answer), wheel_choice.ranks(self.runtime), keep, base, self.there)
+        require_their_hashes(self.asked, entries)
+        return entries
 
-    def with_needs(self, asked: t.Sequence[Wanted], entries: t.Sequence[Entry]) -> tuple[Entry, ...]:
-        """Return the entries with the names of what they need, which uv knows from their metadata by now."""
+    def said_again(self, entries: t.Sequence[Entry]) -> uv.Answer:
+        """Have uv say of ``entries`` what needs what, which it knows from their metadata by now."""
         pins = [f"{one.package.name}=={one.package.version}" for one in entries]
-        answer = self._call(asked, pins, "requirements.txt", "--no-header", "--no-strip-extras")
+        answer = self._call(self._lines(), [*self._limits(), *pins], "requirements.txt", "--no-header", "--no-strip-extras")
         if answer.status:
             raise Problem(f"uv cannot say again what it has just resolved: {answer.words}")
-        needs = pylock.needs(answer.text)
-        return tuple(
-            dataclasses.replace(one, package=dataclasses.replace(one.package, depends=needs.get(one.package.name, ())))
-            for one in entries
-        )
+        return answer
 
-    def _call(self, asked: t.Sequence[Wanted], pins: t.Sequence[str], output: str, *more: str) -> uv.Answer:
-        """Run uv on ``asked``; versions in ``pins`` are not to differ."""
-        options = self.specification.pip_options
-        self._write("wanted.in", "".join(f"{one.for_uv(self.settings.network)}\n" for one in asked))
-        limits = [one.for_uv(self.settings.network) for one in self.limits if one.name not in self.there]
-        stand_ins = [
-            f"{name} @ file://{provided.stand_in(one, self.settings.cache + '/provided')}"
-            for name, one in sorted(self.there.items())
+    def learn_extras(self, wanted: t.Mapping[str, t.Sequence[str]]) -> None:
+        """Look up what the extras of distributions need that conda brings; ``wanted``: extras by name of the distribution.
+
+        Raises one Problem about those that the indexes do not have; where no line of the user wants it, it is a note.
+        """
+        unknown = []
+        for name, names in wanted.items():
+            version = self.there[name].version
+            lines = [one for one in self.asked if one.name == name and one.requirement.extras]
+            answer = self._call([f"{name}=={version}"], [], "pylock.extras.toml", "--no-deps")
+            if not answer.status:
+                archive = pylock.archives(self._pylock(answer))[0]
+                network = self.settings.network
+                url = uv.of_an_index(archive.get("url", ""), self.specification.pip_options, network)
+                self.extras[name] = extras.lines(extras.metadata({**archive, "url": url}, network, self.work))
+                continue
+            if not pip_explaining.is_unsatisfiable(answer.words):
+                raise pip_explaining.problem(answer.words, lines, self.specification, self.target)
+            self.extras[name] = tuple(f"Provides-Extra: {extra}" for extra in names)
+            what = f"what {name}[{','.join(names)}] needs is not known: conda brings {name} {version}, of which no index has a wheel that fits"
+            unknown += [f"{one.where}: {what}" for one in lines]
+            if not lines:
+                self.notes.append(f"{what}. See that all of it is asked for.")
+        if unknown:
+            remedy = "Write what the extras stand for as lines of their own, and the requirement without extras."
+            raise Problem(normal_form.listing("The pip part asks for extras of what conda brings", unknown, remedy))
+
+    def _lines(self) -> list[str]:
+        return [one.for_uv(self.settings.network) for one in self.asked]
+
+    def _limits(self) -> list[str]:
+        folder = f"{self.settings.cache}/provided"
+        return [
+            *(
+                f"{name} @ file://{provided.stand_in(one, folder, self.extras.get(name, ()))}"
+                for name, one in sorted(self.there.items())
+            ),
+            *(one.for_uv(self.settings.network) for one in self.limits if one.name not in self.there),
         ]
-        limits = [*stand_ins, *limits, *pins]
-        self._write("limits.in", "\n".join(limits) + "\n")
+
+    def _pylock(self, answer: uv.Answer) -> str:
+        if not pylock.is_one(answer.text):
+            raise uv.not_written(self.settings)
+        return answer.text
+
+    def _call(self, wanted: t.Sequence[str], limits: t.Sequence[str], output: str, *more: str) -> uv.Answer:
+        """Run uv on the requirements ``wanted``; ``limits``: constraints."""
+        options = self.specification.pip_options
+        self._write("wanted.in", "".join(f"{line}\n" for line in wanted))
+        self._write("limits.in", "".join(f"{line}\n" for line in limits))
         glibc = max((minor for minor in _UV_KNOWS if (2, minor) <= self.runtime.glibc), default=_UV_KNOWS[0])
         arguments = [
-            *(f"{self.work}/wanted.in", *(("--constraints", f"{self.work}/limits.in") if limits else ())),
-            *("--format", output),
+            *(f"{self.work}/wanted.in", "--constraints", f"{self.work}/limits.in", "--format", "pylock.toml" if output.endswith(".toml") else output),
             *("--python-version", self.python, "--python-platform", f"{self.runtime.machine}-manylinux_2_{glibc}"),
             *("--only-binary", ":all:", "--no-sources", "--index-strategy", "first-index", *more),
         ]

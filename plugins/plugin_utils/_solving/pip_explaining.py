@@ -26,6 +26,8 @@ _OPENING = re.compile(r"error: (?:No solution found when resolving dependencies\
 _USELESS = re.compile(r"hint: (?:Wheels are required for|Pre-releases are available).*|Consider using `exclude-newer-package`.*")
 _FAILED = re.compile(r"Failed to (?:fetch|download):? `?(.+?)`?$")
 _NO_WHEELS = re.compile(r"ha(?:s|ve) no usable wheels|no wheels")
+_NO_EXTRA = re.compile(r"warning: The package `([\w.-]+)[^`]*` does not have an extra named `([^`]+)`")
+_YANKED = re.compile(r"warning: `([\w.-]+)==([^`]+)` is yanked(?: \(reason: \"?(.*?)\"?\))?\.?$")
 _URL = re.compile(r"https?://[^\s`)]+")
 
 
@@ -43,6 +45,24 @@ def problem(words: str, asked: t.Sequence[Wanted], specification: Specification,
     if _NO_WHEELS.search(text):
         parts.append(pip_requirements.REMEDY)
     return Problem("\n".join(parts))
+
+
+def is_unsatisfiable(words: str) -> bool:
+    """Tell whether uv has asked all indexes and found nothing that fits."""
+    return _unreachable(words) is None and "No solution found" in words
+
+
+def notes(words: str, asked: t.Sequence[Wanted]) -> list[str]:
+    """Return what uv warns of and the user should know, with the lines that it is about."""
+    found = []
+    for line in words.splitlines():
+        if match := _NO_EXTRA.match(line):
+            found.append((match[1], f"{match[1]} has no extra {match[2]}; nothing is installed for it."))
+        elif match := _YANKED.match(line):
+            why = f" ({match[3].rstrip('.')})" if match[3] else ""
+            found.append((match[1], f"{match[1]} {match[2]} was withdrawn from its index{why}; choose another version."))
+    lines = {name: [str(one.where) for one in asked if one.name == name] for name, _text in found}
+    return [f"{', '.join(lines[name])}: {text}" if lines[name] else text for name, text in found]
 
 
 def _unreachable(words: str) -> str | None:

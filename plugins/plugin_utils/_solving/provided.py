@@ -119,16 +119,17 @@ def pep440(version: str) -> tuple[str, bool]:
         return (str(Version(numbers[0])) if numbers else "0"), True
 
 
-def stand_in(provided: Provided, directory: str) -> str:
+def stand_in(provided: Provided, directory: str, extras: t.Sequence[str] = ()) -> str:
     """Return the path in ``directory`` of a wheel that says that ``provided`` is there, and holds and needs nothing.
 
-    It is made if it is not there. Its bytes depend on name and version only.
+    It is made if it is not there. Its bytes depend on name, version and ``extras`` only, which are lines of METADATA.
     """
     stem = f"{provided.name.replace('-', '_')}-{provided.version}"
+    header = ["Metadata-Version: 2.1", f"Name: {provided.name}", f"Version: {provided.version}"]
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, text in (
-            ("METADATA", f"Metadata-Version: 2.1\nName: {provided.name}\nVersion: {provided.version}\n"),
+            ("METADATA", "\n".join([*header, *extras, ""])),
             ("WHEEL", "Wheel-Version: 1.0\nGenerator: lockstep\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
             ("RECORD", ""),
         ):

@@ -70,8 +70,7 @@ def entries(
         name = canonical(table["name"])
         if name in without:
             continue
-        archives = [table["archive"]] if "archive" in table else table.get("wheels", [])
-        by_name = {_file_name(one): one for one in archives}
+        by_name = {_file_name(one): one for one in _archives(table)}
         stays = [one for one in sorted(by_name) if (name, _sha256(by_name[one])) in kept]
         chosen = wheel_choice.best(stays, suiting) or wheel_choice.best(by_name, suiting)
         if chosen is None:
@@ -90,6 +89,15 @@ def entries(
     if wrong:
         raise Problem(normal_form.listing("The pip part has packages that cannot be locked for this target", wrong))
     return tuple(sorted(found, key=lambda one: one.package.name))
+
+
+def archives(text: str) -> list[dict[str, t.Any]]:
+    """Return all wheels of the packages of a pylock.toml (see ``is_one``)."""
+    return [one for table in tomllib.loads(text)["packages"] for one in _archives(table)]
+
+
+def _archives(table: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    return [table["archive"]] if "archive" in table else table.get("wheels", [])
 
 
 def needs(text: str) -> dict[str, tuple[str, ...]]:

@@ -127,6 +127,17 @@ def with_credentials(url: str, network: Network) -> str:
     return parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{server}").geturl()
 
 
+def of_an_index(url: str, options: PipOptions, network: Network) -> str:
+    """Return ``url``, with the credentials that an index on the same server has in its own address."""
+    place = urlsplit(url)
+    for address in (*indexes(options), *options.find_links):
+        parts = urlsplit(with_credentials(address, network))
+        user, _at, server = parts.netloc.rpartition("@")
+        if user and (parts.scheme, server) == (place.scheme, place.netloc):
+            return place._replace(netloc=parts.netloc).geturl()
+    return url
+
+
 def _environment(settings: Settings, options: PipOptions, work: str) -> tuple[dict[str, str], set[str]]:
     """Return all of uv's environment and what of it must not be shown; writes files with credentials into ``work``."""
     network = settings.network

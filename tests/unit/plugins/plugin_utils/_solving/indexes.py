@@ -43,18 +43,25 @@ def wheel(
 
 @dataclasses.dataclass
 class File:
-    """``digest``: what the index says, empty for nothing. ``uploaded``: RFC 3339."""
+    """``digest``: what the index says, empty for nothing. ``uploaded``: RFC 3339. ``yanked``: why it was withdrawn."""
 
     name: str
     content: bytes
     digest: str
     uploaded: str = ""
+    yanked: str = ""
+
+    @property
+    def metadata(self) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+            return archive.read(next(name for name in archive.namelist() if name.endswith("/METADATA")))
 
 
 class Index(http.server.ThreadingHTTPServer):
     """``/simple/`` is the index, ``/files/`` holds what it names. ``seen``: path and Authorization of each request.
 
     ``wants``: the header Authorization without which everything is refused. ``status``: answered to everything.
+    ``tells``: whether it has the metadata of wheels beside them (PEP 658).
     """
 
     daemon_threads = True
@@ -65,6 +72,7 @@ class Index(http.server.ThreadingHTTPServer):
         self.seen: list[tuple[str, str]] = []
         self.wants = ""
         self.status = 0
+        self.tells = False
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
@@ -119,6 +127,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._send(200, MEDIA, json.dumps(self._page(parts[1], server.projects[parts[1]])).encode())
         if parts[0] == "files":
             for file in (one for files in server.projects.values() for one in files):
+                if server.tells and f"{file.name}.metadata" == parts[-1]:
+                    return self._send(200, "text/plain", file.metadata)
                 if file.name == parts[-1]:
                     return self._send(200, "application/octet-stream", file.content)
         return self._send(404, "text/plain", b"no")
@@ -133,6 +143,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     "url": f"/files/{one.name}",
                     "hashes": {"sha256": one.digest} if one.digest else {},
                     "size": len(one.content),
+                    **({"yanked": one.yanked} if one.yanked else {}),
+                    **({"core-metadata": True} if t.cast(Index, self.server).tells else {}),
                     **({"upload-time": one.uploaded} if one.uploaded else {}),
                 }
                 for one in files
