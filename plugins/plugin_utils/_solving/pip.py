@@ -66,6 +66,7 @@ def resolution(
     limits = applying(specification.pip_options.constraints, runtime, python)
     there = provided.distributions(conda, settings.pypi_names)
     notes = tuple(overlap.agree(specification, wanted, there))
+    _require_limits(specification, limits, there, {one.name for one in wanted})
     asked = [one for one in wanted if one.name not in there or one.requirement.extras]
     if not asked:
         return Resolution((), notes)
@@ -80,6 +81,7 @@ def resolution(
                 break
             question.learn_extras(more)
         needs = pylock.needs(again.text)
+        _require_limits(specification, limits, there, needs)
         entries = tuple(
             dataclasses.replace(one, package=dataclasses.replace(one.package, depends=needs.get(one.package.name, ())))
             for one in entries
@@ -112,9 +114,12 @@ class _Question:
             self._write("pylock.toml", stays)
         answer = self._call(self._lines(), self._limits(), "pylock.toml")
         if answer.status:
-            raise pip_explaining.problem(answer.words, self.asked, self.specification, self.target)
+            raise pip_explaining.problem(
+                answer.words, self.asked, self.specification, self.target, self.limits, self.there
+            )
         base = os.path.dirname(os.path.abspath(self.specification.path))
-        entries = pylock.entries(self._pylock(answer), wheel_choice.ranks(self.runtime), keep, base, self.there)
+        found = self._pylock(answer)
+        entries = pylock.entries(found, self.runtime, keep, base, {one.name: str(one.where) for one in self.asked}, self.there)
         require_their_hashes(self.asked, entries)
         return entries
 
@@ -192,6 +197,21 @@ class _Question:
 
     def _write(self, name: str, text: str) -> None:
         uv.write_private(f"{self.work}/{name}", text)
+
+
+def _require_limits(
+    specification: Specification, limits: t.Sequence[Wanted], there: t.Mapping[str, provided.Provided], needed: t.Container[str]
+) -> None:
+    """Raise one Problem about limits that conda does not keep to, of what the pip part needs; others do not count for pip either."""
+    wrong = [
+        f"{one.where}: {one.text} is a limit, but {overlap.brought(there[one.name], specification)}"
+        for one in limits
+        if one.name in there and one.name in needed
+        if not one.requirement.specifier.contains(there[one.name].version, prereleases=True)
+    ]
+    if wrong:
+        remedy = "Take out the limit, or ask conda for a version that keeps to it."
+        raise Problem(normal_form.listing("pip and conda contradict each other", wrong, remedy))
 
 
 def _python(specification: Specification, target: Target, conda: t.Sequence[Entry]) -> str:

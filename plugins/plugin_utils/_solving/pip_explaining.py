@@ -13,7 +13,9 @@ import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import overlap, uv
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Target
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.provided import Provided
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pip_requirements
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
@@ -24,6 +26,12 @@ _WANTS = "it wants credentials, or others than those it was given (credentials, 
 
 _OPENING = re.compile(r"error: (?:No solution found when resolving dependencies\s*)?")
 _USELESS = re.compile(r"hint: (?:Wheels are required for|Pre-releases are available).*|Consider using `exclude-newer-package`.*")
+_FIRST_INDEX = re.compile(r"By default, uv will only consider .*?(?:--index-strategy .*? defined\.|$)")
+_WHY_FIRST = (
+    "Of several indexes the first that has a package counts, so that nobody can put another one of the same name before it: "
+    "let that index have the version, or name the wheel by its URL."
+)
+_NOT_FOUND = re.compile(r"not found in the (?:package registry|provided package locations)")
 _FAILED = re.compile(r"Failed to (?:fetch|download):? `?(.+?)`?$")
 _NO_WHEELS = re.compile(r"ha(?:s|ve) no usable wheels|no wheels")
 _NO_EXTRA = re.compile(r"warning: The package `([\w.-]+)[^`]*` does not have an extra named `([^`]+)`")
@@ -31,17 +39,34 @@ _YANKED = re.compile(r"warning: `([\w.-]+)==([^`]+)` is yanked(?: \(reason: \"?(
 _URL = re.compile(r"https?://[^\s`)]+")
 
 
+_Named = t.TypeVar("_Named", Wanted, Provided)
+
+
 class Unreachable(Problem):
     """An index or a file of it could not be had: nothing is said of the requirements."""
 
 
-def problem(words: str, asked: t.Sequence[Wanted], specification: Specification, target: Target) -> Problem:
-    """Return why the pip part cannot be resolved. ``words``: what uv said, without secrets."""
+def problem(
+    words: str,
+    asked: t.Sequence[Wanted],
+    specification: Specification,
+    target: Target,
+    limits: t.Sequence[Wanted] = (),
+    there: t.Mapping[str, Provided] | None = None,
+) -> Problem:
+    """Return why the pip part cannot be resolved. ``words``: what uv said, without secrets.
+
+    ``limits``: constraints. ``there``: what conda brings, by name.
+    """
     if why := _unreachable(words):
         return Unreachable(f"{specification.path}: the pip part cannot be resolved: {why}.")
     text = _sentence(words)
-    lines = [f"- {one.where}: {addresses.shown(one.text)}" for one in _concerned(text, asked)]
-    parts = [f"{specification.path}: the pip part cannot be resolved for {target.platform}: {text}", "What you wrote of that:", *lines]
+    lines = [f"- {one.where}: {addresses.shown(one.text)}" for one in _named(text, asked) or asked]
+    lines += [f"- {one.where}: {addresses.shown(one.text)}, a limit" for one in _named(text, limits)]
+    lines += [f"- {overlap.brought(one, specification)}" for one in _named(text, (there or {}).values())]
+    parts = [f"{specification.path}: the pip part cannot be resolved for {target.platform}: {text}", "What it is about:", *lines]
+    if _NOT_FOUND.search(text) and (asked_for := uv.places(specification.pip_options)):
+        parts.append(f"It was looked for at {' and '.join(asked_for)}.")
     if _NO_WHEELS.search(text):
         parts.append(pip_requirements.REMEDY)
     return Problem("\n".join(parts))
@@ -87,10 +112,9 @@ def _sentence(words: str) -> str:
     text = _OPENING.sub("", "\n".join(kept), count=1)
     text = re.sub(r"(?m)^\s*cause: ", "", text)
     text = _USELESS.sub("", text).replace("hint: ", "")
-    return " ".join(text.split())
+    return _FIRST_INDEX.sub(_WHY_FIRST, " ".join(text.split()))
 
 
-def _concerned(text: str, wanted: t.Sequence[Wanted]) -> list[Wanted]:
-    """Return those lines that an explanation is about, all of them if it names none."""
-    named = [one for one in wanted if re.search(rf"(?<![\w.-]){re.escape(one.name)}(?![\w-])", text, re.IGNORECASE)]
-    return named or list(wanted)
+def _named(text: str, those: t.Iterable[_Named]) -> list[_Named]:
+    """Return those whose names are in an explanation."""
+    return [one for one in those if re.search(rf"(?<![\w.-]){re.escape(one.name)}(?![\w-])", text, re.IGNORECASE)]

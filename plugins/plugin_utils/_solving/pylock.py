@@ -21,8 +21,8 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.addresses import CONTROLLER
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import Tag
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import wheel_choice
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pip_requirements
 
 _OURS = "lockstep"
 
@@ -52,17 +52,19 @@ def is_one(text: str) -> bool:
 
 def entries(
     text: str,
-    suiting: t.Mapping[Tag, int],
+    runtime: wheel_choice.Runtime,
     keep: t.Iterable[Entry],
     base: str,
+    lines: t.Mapping[str, str],
     without: t.Container[str] = (),
 ) -> tuple[Entry, ...]:
     """Return the packages of a pylock.toml (see ``is_one``), by name; their needs are not known to it.
 
-    ``suiting``: tags of the target (``wheel_choice.ranks``). ``keep``: a wheel in it stays the chosen one while its release
-    has it. ``base``: the directory from which wheels on the controller are named. ``without``: names to leave out.
+    ``keep``: a wheel in it stays the chosen one while its release has it. ``base``: the directory from which wheels on the
+    controller are named. ``lines``: where the user asks for packages, by name. ``without``: names to leave out.
     Raises one Problem that lists what cannot be locked.
     """
+    suiting = wheel_choice.ranks(runtime)
     kept = {(canonical(one.package.name), one.package.sha256) for one in keep if one.package.manager == "pip"}
     found = []
     wrong = []
@@ -74,8 +76,9 @@ def entries(
         stays = [one for one in sorted(by_name) if (name, _sha256(by_name[one])) in kept]
         chosen = wheel_choice.best(stays, suiting) or wheel_choice.best(by_name, suiting)
         if chosen is None:
-            there = ", ".join(sorted(by_name)) or "no wheel"
-            wrong.append(f"{name} {table.get('version', '')}: {there}")
+            line = f"{lines[name]}: " if name in lines else ""
+            there = f"only {', '.join(sorted(by_name))}" if by_name else "none at all"
+            wrong.append(f"{line}{name} {table.get('version', '')} has no wheel that fits, {there}")
             continue
         archive = by_name[chosen]
         if not normal_form.is_sha256(_sha256(archive)):
@@ -87,7 +90,7 @@ def entries(
         package = Package("pip", name, version, "", "", url, _sha256(archive), source=source)
         found.append(Entry(package, size=archive.get("size")))
     if wrong:
-        raise Problem(normal_form.listing("The pip part has packages that cannot be locked for this target", wrong))
+        raise Problem(normal_form.listing(f"The pip part cannot be locked for {runtime}", wrong, pip_requirements.REMEDY))
     return tuple(sorted(found, key=lambda one: one.package.name))
 
 

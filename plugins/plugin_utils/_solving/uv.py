@@ -127,6 +127,11 @@ def with_credentials(url: str, network: Network) -> str:
     return parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{server}").geturl()
 
 
+def places(options: PipOptions) -> list[str]:
+    """Return where wheels are looked for, fit to be shown."""
+    return [public_url(one) if "://" in one else one for one in (*indexes(options), *options.find_links)]
+
+
 def of_an_index(url: str, options: PipOptions, network: Network) -> str:
     """Return ``url``, with the credentials that an index on the same server has in its own address."""
     place = urlsplit(url)

@@ -35,6 +35,10 @@ class Runtime(t.NamedTuple):
     machine: str
     glibc: tuple[int, int]
 
+    def __str__(self) -> str:
+        platform = next(name for name, machine in MACHINES.items() if machine == self.machine)
+        return f"{platform} with Python {'.'.join(map(str, self.python))} and glibc {'.'.join(map(str, self.glibc))}"
+
 
 def platform_tags(machine: str, glibc: tuple[int, int]) -> list[str]:
     """Return the platform tags that a Linux host can load, the newest C library first."""
