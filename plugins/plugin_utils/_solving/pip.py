@@ -18,7 +18,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import no
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import extras, overlap, pip_explaining, provided, pylock, uv, wheel_choice
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted, applying, require_their_hashes
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted, applying
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
 
 #: Minor versions of glibc 2 that uv can resolve for.
@@ -118,10 +118,7 @@ class _Question:
                 answer.words, self.asked, self.specification, self.target, self.limits, self.there
             )
         base = os.path.dirname(os.path.abspath(self.specification.path))
-        found = self._pylock(answer)
-        entries = pylock.entries(found, self.runtime, keep, base, {one.name: str(one.where) for one in self.asked}, self.there)
-        require_their_hashes(self.asked, entries)
-        return entries
+        return pylock.entries(self._pylock(answer), self.runtime, keep, base, [*self.asked, *self.limits], self.there)
 
     def said_again(self, entries: t.Sequence[Entry]) -> uv.Answer:
         """Have uv say of ``entries`` what needs what, which it knows from their metadata by now."""

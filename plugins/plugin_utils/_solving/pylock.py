@@ -22,6 +22,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import no
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.addresses import CONTROLLER
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import wheel_choice
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.wanted import Wanted, hashes, require_their_hashes
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import pip_requirements
 
 _OURS = "lockstep"
@@ -55,16 +56,18 @@ def entries(
     runtime: wheel_choice.Runtime,
     keep: t.Iterable[Entry],
     base: str,
-    lines: t.Mapping[str, str],
+    asked: t.Sequence[Wanted],
     without: t.Container[str] = (),
 ) -> tuple[Entry, ...]:
     """Return the packages of a pylock.toml (see ``is_one``), by name; their needs are not known to it.
 
     ``keep``: a wheel in it stays the chosen one while its release has it. ``base``: the directory from which wheels on the
-    controller are named. ``lines``: where the user asks for packages, by name. ``without``: names to leave out.
-    Raises one Problem that lists what cannot be locked.
+    controller are named. ``asked``: what the user's lines say, limits too. ``without``: names to leave out.
+    Raises one Problem that lists what cannot be locked, or has another hash than is wanted.
     """
     suiting = wheel_choice.ranks(runtime)
+    meant = hashes(asked)
+    lines = {one.name: str(one.where) for one in reversed(asked)}
     kept = {(canonical(one.package.name), one.package.sha256) for one in keep if one.package.manager == "pip"}
     found = []
     wrong = []
@@ -73,6 +76,8 @@ def entries(
         if name in without:
             continue
         by_name = {_file_name(one): one for one in _archives(table)}
+        if name in meant:  # a wheel with another hash is only chosen, to be refused, where there is none with these
+            by_name = {file: one for file, one in by_name.items() if _sha256(one) in meant[name]} or by_name
         stays = [one for one in sorted(by_name) if (name, _sha256(by_name[one])) in kept]
         chosen = wheel_choice.best(stays, suiting) or wheel_choice.best(by_name, suiting)
         if chosen is None:
@@ -91,6 +96,7 @@ def entries(
         found.append(Entry(package, size=archive.get("size")))
     if wrong:
         raise Problem(normal_form.listing(f"The pip part cannot be locked for {runtime}", wrong, pip_requirements.REMEDY))
+    require_their_hashes(asked, found)
     return tuple(sorted(found, key=lambda one: one.package.name))
 
 

@@ -22,12 +22,13 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
 
 
 class Wanted(t.NamedTuple):
-    """A line of the user, understood. ``name``: as PEP 503 compares it."""
+    """A line of the user, understood. ``name``: as PEP 503 compares it. ``hashes``: sha256 that its archive may have; empty: any."""
 
     name: str
     text: str
     where: Where
     requirement: Requirement
+    hashes: frozenset[str] = frozenset()
 
     def for_uv(self, network: Network) -> str:
         """Return the requirement for uv, with credentials: of a direct reference without the hash, so that uv finds it itself."""
@@ -61,20 +62,33 @@ def applying(requirements: t.Sequence[PipRequirement], runtime: Runtime, python:
             wrong.append(f"{one.where}: {one.text}")
             continue
         if requirement.marker is None or requirement.marker.evaluate(environment):
-            found.append(Wanted(one.name, one.text, one.where, requirement))
+            found.append(Wanted(one.name, one.text, one.where, requirement, _hashes(one, requirement)))
     if wrong:
         raise Problem(normal_form.listing("These are no requirements of pip's (PEP 508)", wrong))
     return found
 
 
-def require_their_hashes(wanted: t.Sequence[Wanted], entries: t.Sequence[Entry]) -> None:
-    """Raise one Problem that lists the wheels whose URL says another sha256 than they have, which uv is not told.
-    """
+def _hashes(one: PipRequirement, requirement: Requirement) -> frozenset[str]:
+    kind, _equals, digest = urldefrag(requirement.url or "")[1].partition("=")
+    return one.hashes | {digest.lower()} if kind == "sha256" else one.hashes
+
+
+def hashes(wanted: t.Iterable[Wanted]) -> dict[str, frozenset[str]]:
+    """Return the sha256 that archives may have, by name, for those whose lines say it; what several lines say counts together."""
+    found: dict[str, frozenset[str]] = {}
+    for one in wanted:
+        if one.hashes:
+            found[one.name] = found.get(one.name, one.hashes) & one.hashes
+    return found
+
+
+def require_their_hashes(wanted: t.Iterable[Wanted], entries: t.Sequence[Entry]) -> None:
+    """Raise one Problem that lists the wheels that have none of the hashes that are wanted, which uv is not told."""
     found = {entry.package.name: entry.package.sha256 for entry in entries}
     wrong = []
     for one in wanted:
-        kind, _equals, digest = urldefrag(one.requirement.url or "")[1].partition("=")
-        if kind == "sha256" and one.name in found and digest.lower() != found[one.name]:
-            wrong.append(f"{one.where}: {one.name} has sha256 {found[one.name]}, but {digest.lower()[:64]} is wanted")
+        if one.hashes and one.name in found and found[one.name] not in one.hashes:
+            meant = f"{min(one.hashes)} is" if len(one.hashes) == 1 else f"one of the {len(one.hashes)} of that line is"
+            wrong.append(f"{one.where}: {one.name} has sha256 {found[one.name]}, but {meant} wanted")
     if wrong:
         raise Problem(normal_form.listing("These wheels are not those that were meant", wrong))

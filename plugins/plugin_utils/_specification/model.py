@@ -56,12 +56,18 @@ class CondaSpec:
 class PipRequirement:
     """One dependency for pip. ``text``: PEP 508, without a comment, environment variables filled in; may hold credentials.
 
-    ``name``: as PEP 503 compares it.
+    ``name``: as PEP 503 compares it. ``hashes``: sha256 of the archives that it may be, beside the one that a URL in ``text`` says;
+    empty: of any.
     """
 
     text: str = dataclasses.field(repr=False)
     name: str
     where: Where
+    hashes: frozenset[str] = frozenset()
+
+    def public(self) -> str:
+        """Return all of it without secrets."""
+        return " ".join([_public(self.text), *(f"--hash=sha256:{one}" for one in sorted(self.hashes))])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,14 +128,14 @@ class Specification:
         wanted = {
             "channels": [_public(one.text) for one in self.channels],
             "conda": sorted(_public(one.text) for one in self.conda),
-            "pip": sorted(_public(one.text) for one in self.pip),
+            "pip": sorted(one.public() for one in self.pip),
             "options": [
                 _public(self.pip_options.index_url),
                 [_public(url) for url in self.pip_options.extra_index_urls],
                 [url if "://" in url else os.path.relpath(url, here) for url in map(_public, self.pip_options.find_links)],
                 self.pip_options.no_index,
                 self.pip_options.pre,
-                sorted(_public(one.text) for one in self.pip_options.constraints),
+                sorted(one.public() for one in self.pip_options.constraints),
             ],
             "platforms": sorted(self.platforms),
             "variables": dict(sorted(self.variables.items())),

@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import typing as t
+from urllib.parse import urldefrag
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -30,6 +31,9 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _OPTIONS = re.compile(r"(^|\s)-")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+#: What begins the end of a URL that is a hash, but not one that is compared.
+_ALGORITHMS = ("md5=", "sha1=", "sha224=", "sha384=", "sha512=")
 
 #: Levels of files that refer to others.
 _DEEPEST = 20
@@ -97,7 +101,7 @@ class Reader:
         """Return what the options among the lines said, after the last one."""
         if self._hashes:
             also = f" and {len(self._hashes) - 1} more" if len(self._hashes) > 1 else ""
-            self.notes.append(f"{self._hashes[0]}{also}: --hash is not compared; the lock's hashes are those of the index.")
+            self.notes.append(f"{self._hashes[0]}{also}: the hash is not compared, since it is no sha256.")
         return PipOptions(
             index_url=self._index,
             extra_index_urls=tuple(dict.fromkeys(self._extra)),
@@ -141,11 +145,16 @@ class Reader:
             self.notes.append(f"{where}: {built.written} was built by conda; conda's package {built.spec} provides it.")
             return
         read = pip_requirements.read(text, _expand)
-        if read.url and len(hashes) == 1 and "#" not in read.url:
-            read = read.with_hash(hashes[0])
-        elif hashes:
+        compared = pip_requirements.sha256(hashes)
+        end = urldefrag(read.url)[1]
+        if end.startswith("sha256="):
+            pip_requirements.sha256([end.replace("=", ":", 1)])
+        elif end.startswith(_ALGORITHMS) or (hashes and not compared):
             self._hashes.append(where)
-        (self._constraints if constraint else self.requirements).append(PipRequirement(read.text, canonical(read.name), where))
+        elif read.url and not end and len(compared) == 1:
+            read, compared = read.with_hash(min(compared)), frozenset()
+        found = PipRequirement(read.text, canonical(read.name), where, compared)
+        (self._constraints if constraint else self.requirements).append(found)
 
     def _option(self, name: str, value: str, where: Where, constraint: bool) -> None:
         if name == "editable":

@@ -30,7 +30,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 #: conda-build's working directory, as pip records it: /croot/numpy_1707225342954/work/dist/numpy-1.26.4-....whl
 _WORK = re.compile(r"/(?P<recipe>[^/]+)_[0-9]{9,}[^/]*/work(/|$)")
 
-_SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
+_HASH = re.compile(r"sha256:([0-9a-f]{64})|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.IGNORECASE)
 
 
 class NoWheelError(ValueError):
@@ -44,12 +44,9 @@ class Read(t.NamedTuple):
     text: str
     url: str = ""
 
-    def with_hash(self, written: str) -> Read:
-        """Return a direct reference whose URL says the hash; ``written``: what ``--hash=`` has."""
-        match = _SHA256.fullmatch(written)
-        if not match:
-            raise ValueError(f"--hash={written} is no sha256")
-        url = f"{self.url}#sha256={match[1]}"
+    def with_hash(self, sha256: str) -> Read:
+        """Return a direct reference whose URL says the hash."""
+        url = f"{self.url}#sha256={sha256}"
         return self._replace(text=self.text.replace(self.url, url, 1), url=url)
 
 
@@ -110,6 +107,18 @@ def read(text: str, expand: t.Callable[[str], str]) -> Read:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     return Read(requirement.name, f"{requirement.name}{extras} @ {requirement.url}{marker}", requirement.url)
+
+
+def sha256(written: t.Iterable[str]) -> frozenset[str]:
+    """Return those hashes that are sha256, of what ``--hash=`` has; raises ValueError if one is no hash."""
+    found = set()
+    for one in written:
+        match = _HASH.fullmatch(one)
+        if not match:
+            raise ValueError(f"--hash={one[:200]} is no hash; write --hash=sha256: and 64 hex digits")
+        if match[1]:
+            found.add(match[1].lower())
+    return frozenset(found)
 
 
 def _refuse_sources(text: str) -> None:

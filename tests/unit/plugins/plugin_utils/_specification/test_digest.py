@@ -51,6 +51,7 @@ def test_what_does_not_count(old, new):
     [
         ("- numpy", "- numpy=1"),
         ("- requests", "- requests==1"),
+        ("- requests", f"- requests --hash=sha256:{'a' * 64}"),
         ("conda-forge, https://h/private", "https://h/private, conda-forge"),
         ("https://h/simple", "https://other/simple"),
         ("a" * 64, "b" * 64),

@@ -67,7 +67,9 @@ def test_requirements(line, name, text):
         ("a\n-i 'x", "line 2: a quotation mark is never closed"),
         ("a\n-i ftp://h/simple", "line 2: ftp://h/simple is no address of an index"),
         ("a\n--pre b", "line 2: something that is no option follows an option"),
-        (f"a @ {WHEEL} --hash=md5:1", "line 1: --hash=md5:1 is no sha256"),
+        (f"a @ {WHEEL} --hash=md5:1", "line 1: --hash=md5:1 is no hash; write --hash=sha256: and 64 hex digits"),
+        (f"a==1 --hash=sha256:{A} --hash=sha256:{A}0", f"--hash=sha256:{A}0 is no hash"),
+        (f"a @ {WHEEL}#sha256=zz", "line 1: --hash=sha256:zz is no hash"),
         ("a\n-r none.txt", "line 2: none.txt cannot be read: No such file"),
         ("a\n-r https://h/r.txt", "line 2: a requirements file on a server is not read"),
         ("a\n-f nowhere", "nowhere does not exist on the controller"),
@@ -171,9 +173,27 @@ def test_options(tmp_path, monkeypatch):
     assert found.notes == (
         f"{tmp_path}/r.txt, line 11: --trusted-host is ignored; certificates are always checked (ca_bundle names those to trust).",
         f"{tmp_path}/r.txt, line 12: --no-binary is ignored; only wheels are locked.",
-        f"{tmp_path}/r.txt, line 13: --hash is not compared; the lock's hashes are those of the index.",
     )
+    assert found.pip[0].hashes == {A}
     assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "hashes", "compared"),
+    [
+        (f"a==1 --hash=sha256:{A} --hash sha256:{'B' * 64}", {A, "b" * 64}, True),
+        (f"a==1 --hash=sha256:{A} --hash=sha512:{A}{A}", {A}, True),
+        (f"a==1 --hash=sha512:{A}{A}", set(), False),
+        (f"a @ {WHEEL}#md5={'a' * 32}", set(), False),
+        (f"a @ {WHEEL} --hash=sha512:{A}{A}", set(), False),
+        (f"a @ {WHEEL}#egg=a", set(), True),
+        (f"a @ {WHEEL} --hash=sha256:{A} --hash=sha256:{'b' * 64}", {A, "b" * 64}, True),
+    ],
+)
+def test_hashes(line, hashes, compared):
+    found = parse(line)
+    assert found.pip[0].hashes == hashes
+    assert found.notes == (() if compared else ("r.txt, line 1: the hash is not compared, since it is no sha256.",))
 
 
 def test_files_that_refer_to_others(tmp_path):
