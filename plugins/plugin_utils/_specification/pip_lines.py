@@ -14,7 +14,7 @@ import os
 import re
 import shlex
 import typing as t
-from urllib.parse import urldefrag
+from urllib.parse import unquote, urldefrag, urlsplit
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -140,7 +140,10 @@ class Reader:
 
     def _requirement(self, text: str, hashes: t.Sequence[str], where: Where, constraint: bool) -> None:
         built = pip_requirements.built_by_conda(text, self.pypi_names)
-        if built and not constraint:
+        if built and constraint:
+            self.notes.append(f"{where}: {built.written} was built by conda, so it limits nothing for pip.")
+            return
+        if built:
             self.conda.append(CondaSpec(built.spec, built.name, where))
             self.notes.append(f"{where}: {built.written} was built by conda; conda's package {built.spec} provides it.")
             return
@@ -160,20 +163,21 @@ class Reader:
         if name == "editable":
             raise pip_requirements.NoWheelError(f"-e {value} is a checkout")
         if name in ("file", "constraint"):
-            self._file(_expand(value), where, constraint or name == "constraint")
+            self._file(value, where, constraint or name == "constraint")
         elif name == "index":
             self._index = _url(value)
         elif name == "extra":
             self._extra.append(_url(value))
         elif name == "links":
-            self._links.append(_url(value) if "://" in value else _local(_expand(value), where))
+            self._links.append(_links(value, where))
         elif name in ("no_index", "pre"):
             self._set.add(name)
         elif name == "ignored":
             why = _WHY_IGNORED.get(value, "it says how pip works")
             self.notes.append(f"{where}: {value} is ignored; {why}.")
 
-    def _file(self, name: str, where: Where, constraint: bool) -> None:
+    def _file(self, written: str, where: Where, constraint: bool) -> None:
+        name = _expand(written)
         if "://" in name:
             raise ValueError("a requirements file on a server is not read; fetch it and name the file")
         path = os.path.normpath(os.path.join(os.path.dirname(where.path), name))
@@ -188,7 +192,8 @@ class Reader:
         try:
             text = sources.text(sources.content(path), path)
         except Problem as problem:
-            raise ValueError(str(problem).rstrip(".")) from None
+            shown = str(problem) if name == written else str(problem).replace(path, written)
+            raise ValueError(shown.rstrip(".")) from None
         self.text(text, path, constraint)
 
 
@@ -206,9 +211,9 @@ def _options(text: str) -> t.Iterator[tuple[str, str]]:
         if option in _FLAGS and not equals:
             yield _FLAGS[option], ""
         elif option in _VALUED:
-            if not equals and not words:
+            value = value if equals or not words else words.pop(0)
+            if not value.strip():
                 raise ValueError(f"{option} lacks its value")
-            value = value if equals else words.pop(0)
             yield _VALUED[option], option if _VALUED[option] == "ignored" else value
         elif word.startswith("-"):
             raise ValueError(f"{option} is no option that a requirements file may have")
@@ -231,9 +236,12 @@ def _url(text: str) -> str:
     return found
 
 
-def _local(text: str, where: Where) -> str:
-    """Return the absolute path of a folder or page with archives, which is meant from the file's directory."""
-    path = os.path.abspath(os.path.join(os.path.dirname(where.path), text))
+def _links(text: str, where: Where) -> str:
+    """Return the URL, or the absolute path, of a folder or page with archives; a path is meant from the file's directory."""
+    found = _url(text) if "://" in text else _expand(text)
+    if "://" in found and not found.startswith("file:"):
+        return found
+    path = unquote(urlsplit(found).path) if "://" in found else os.path.abspath(os.path.join(os.path.dirname(where.path), found))
     if not os.path.exists(path):
-        raise ValueError(f"{path} does not exist on the controller")
-    return path
+        raise ValueError(f"{path if _expand(text) == text else text} does not exist on the controller")
+    return found if "://" in found else path

@@ -27,8 +27,8 @@ _LOCAL = (".whl", *_ARCHIVES)
 _DIRECT = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?P<extras>\[[^\]]*\])?\s*@\s*(?P<url>\S+)\s*(?P<marker>;.*)?")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
-#: conda-build's working directory, as pip records it: /croot/numpy_1707225342954/work/dist/numpy-1.26.4-....whl
-_WORK = re.compile(r"/(?P<recipe>[^/]+)_[0-9]{9,}[^/]*/work(/|$)")
+#: The working directory of conda-build or rattler-build, as pip records it: /croot/numpy_1707225342954/work/dist/numpy-1.26.4-....whl
+_WORK = re.compile(r"/(?:rattler-build_)?(?P<recipe>[^/]+)_[0-9]{9,}[^/]*/work(/|$)")
 
 _HASH = re.compile(r"sha256:([0-9a-f]{64})|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.IGNORECASE)
 
@@ -142,4 +142,16 @@ def _reason(text: str) -> str:
         return f"{text} is written as for conda; pip wants {single[1]}=={single[2]}"
     if spaced := re.match(r"([A-Za-z0-9._-]+) +([0-9][A-Za-z0-9.!+]*)$", text):
         return f"{text} is no requirement of pip's; write {spaced[1]}=={spaced[2]}"
+    before, semicolon, marker = text.partition(";")
+    if semicolon and _is_requirement(before):
+        return f"{text[:200]}: {marker.strip()} is no marker (PEP 508); write such as python_version < \"3.12\", its values in quotation marks"
+    if "#" in text and _is_requirement(text.partition("#")[0]):
+        return f"{text[:200]} is no requirement of pip's; a comment begins with a blank and #"
     return f"{text[:200]} is no requirement of pip's; write NAME==VERSION"
+
+
+def _is_requirement(text: str) -> bool:
+    try:
+        return bool(Requirement(text))
+    except InvalidRequirement:
+        return False

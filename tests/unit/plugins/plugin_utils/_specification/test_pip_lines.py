@@ -72,6 +72,13 @@ def test_requirements(line, name, text):
         (f"a @ {WHEEL}#sha256=zz", "line 1: --hash=sha256:zz is no hash"),
         ("a\n-r none.txt", "line 2: none.txt cannot be read: No such file"),
         ("a\n-r https://h/r.txt", "line 2: a requirements file on a server is not read"),
+        ("a\n-r ''", "line 2: -r lacks its value"),
+        ("a\n--constraint=", "line 2: --constraint lacks its value"),
+        ("a\n--index-url=", "line 2: --index-url lacks its value"),
+        ("a\n-f file:///no/where", "line 2: /no/where does not exist on the controller"),
+        ("a; python_version < 3", 'line 1: a; python_version < 3: python_version < 3 is no marker (PEP 508); write such as python_version < "3.12"'),
+        ("a; platform == 'x'", "platform == 'x' is no marker"),
+        ("a==1# why", "line 1: a==1# why is no requirement of pip's; a comment begins with a blank and #"),
         ("a\n-f nowhere", "nowhere does not exist on the controller"),
         ("a @ ftp://h/a-1.0-py3-none-any.whl", "line 1: a @ is followed by no address to fetch from"),
         ("a\n-i https://${LOCK_UNSET}@h/simple", "line 2: the environment variable LOCK_UNSET is not set on the controller"),
@@ -132,6 +139,7 @@ def test_what_pip_freeze_says_of_packages_that_conda_built():
         f"torchvision @ {work}/torchvision-split_1707225342954/work\n"
         f"tables @ {work}/pytables-suite_1707225342954/work\n"
         "Ours @ file:///croot/ours-split_1686931851744/work\n"
+        "jupyter-core @ file:///home/conda/feedstock_root/build_artifacts/bld/rattler-build_jupyter_core_1756220668/work\n"
         "requests==2.32.3\n"
     )
     assert [(one.name, one.text, one.where.number) for one in found.conda] == [
@@ -143,6 +151,7 @@ def test_what_pip_freeze_says_of_packages_that_conda_built():
         ("torchvision", "torchvision", 5),
         ("pytables", "pytables", 6),
         ("python-ours", "python-ours", 7),
+        ("jupyter_core", "jupyter_core", 8),
     ]
     assert [one.text for one in found.pip] == ["requests==2.32.3"]
     assert found.notes[:2] == (
@@ -176,6 +185,20 @@ def test_options(tmp_path, monkeypatch):
     )
     assert found.pip[0].hashes == {A}
     assert "s3cret" not in repr(found)
+
+
+def test_what_conda_built_limits_nothing(tmp_path):
+    (tmp_path / "c.txt").write_text("numpy @ file:///croot/numpy_1707225342954/work\nrich<14\n")
+    found = parse("rich\n-c c.txt\n", f"{tmp_path}/r.txt")
+    assert [one.text for one in found.pip_options.constraints] == ["rich<14"]
+    assert found.notes == (f"{tmp_path}/c.txt, line 1: numpy was built by conda, so it limits nothing for pip.",)
+
+
+@pytest.mark.parametrize("line", ["-r ${LOCK_TOKEN}/r.txt", "-c /etc/${LOCK_TOKEN}", "-f /${LOCK_TOKEN}", "-f wheels-${LOCK_TOKEN}", "-f file:///${LOCK_TOKEN}"])
+def test_what_variables_hold_is_in_no_error(line, monkeypatch):
+    monkeypatch.setenv("LOCK_TOKEN", "s3cret")
+    said = refusal(f"a\n{line}\n")
+    assert "${LOCK_TOKEN}" in said and "s3cret" not in said
 
 
 @pytest.mark.parametrize(
