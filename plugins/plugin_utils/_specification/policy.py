@@ -140,6 +140,8 @@ def _twice(
     there = provided.distributions(conda, pypi_names)
     for requirement in specification.pip:
         name = requirement.name
+        if name in there and "[" in requirement.text:
+            continue  # what conda does not have, its extras, is what pip is asked for
         if name in there:
             package = there[name].conda.package
             direct = f" ({asked[package.name].where})" if package.name in asked else ""

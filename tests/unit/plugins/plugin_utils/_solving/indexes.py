@@ -61,7 +61,7 @@ class Index(http.server.ThreadingHTTPServer):
     """``/simple/`` is the index, ``/files/`` holds what it names. ``seen``: path and Authorization of each request.
 
     ``wants``: the header Authorization without which everything is refused. ``status``: answered to everything.
-    ``tells``: whether it has the metadata of wheels beside them (PEP 658).
+    ``tells``: whether it has the metadata of wheels beside them (PEP 658). ``elsewhere``: server that its wheels lie on.
     """
 
     daemon_threads = True
@@ -73,6 +73,7 @@ class Index(http.server.ThreadingHTTPServer):
         self.wants = ""
         self.status = 0
         self.tells = False
+        self.elsewhere = ""
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
@@ -140,7 +141,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "files": [
                 {
                     "filename": one.name,
-                    "url": f"/files/{one.name}",
+                    "url": f"{t.cast(Index, self.server).elsewhere}/files/{one.name}",
                     "hashes": {"sha256": one.digest} if one.digest else {},
                     "size": len(one.content),
                     **({"yanked": one.yanked} if one.yanked else {}),

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import extras
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import policy, reading
 
 from unit.plugins.plugin_utils._solving import indexes, pip_part
 from unit.plugins.plugin_utils._solving.pip_part import conda_package
@@ -119,3 +120,10 @@ def test_a_release_that_was_withdrawn(tmp_path, index):
         ("r.txt, line 2: needed 3.0 was withdrawn from its index (it is broken); choose another version.",),
     )
     assert locked(tmp_path, index, "needed") == ([("needed", "2.0")], ())
+
+
+@pytest.mark.parametrize(("line", "kinds"), [("foo-bar-baz==1.0", ["conda_and_pip"]), ("foo-bar-baz[gpu]==1.0", [])])
+def test_nobody_is_told_to_take_out_what_extras_are_asked_of(line, kinds):
+    wanted = reading.parse(f"{line}\n".encode(), "r.txt", channels=["c"], python="3.12.4")
+    found = policy.examine(wanted, {"linux-64": [BROUGHT]}, {}, {})
+    assert [one.kind for one in found if one.where.number] == kinds
