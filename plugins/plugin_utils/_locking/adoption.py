@@ -127,7 +127,7 @@ def _wheels(
 
     def resolved(those: t.Sequence[dict[str, t.Any]]) -> tuple[Entry, ...]:
         text = environment_yml({**found, "pip": list(those)}, question)
-        return pip.resolve(reading.parse(text.encode(), FILES[0]), target, conda, settings)
+        return pip.resolution(reading.parse(text.encode(), FILES[0]), target, conda, settings).entries
 
     wanted = list(found["pip"])
     if not wanted:

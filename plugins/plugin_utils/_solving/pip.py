@@ -34,17 +34,6 @@ class Resolution(t.NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def resolve(
-    specification: Specification,
-    target: Target,
-    conda: t.Sequence[Entry],
-    settings: Settings,
-    keep: t.Sequence[Entry] = (),
-) -> tuple[Entry, ...]:
-    """Return the entries of ``resolution``."""
-    return resolution(specification, target, conda, settings, keep).entries
-
-
 def resolution(
     specification: Specification,
     target: Target,

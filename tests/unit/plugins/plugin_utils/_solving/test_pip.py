@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``pip.resolve`` with the real uv, against an index on loopback."""
+"""``pip.resolution`` with the real uv, against an index on loopback."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_each_package_is_one_wheel_with_its_hash_size_and_needs(index, settings)
     index.add("Wan.Ted", "1.1")
     index.projects["wan-ted"] = index.projects.pop("Wan.Ted")
     wanted = specification("Wan.Ted==1.0", index_url=index.url)
-    entries = pip.resolve(wanted, LINUX, [PYTHON], settings)
+    entries = pip.resolution(wanted, LINUX, [PYTHON], settings).entries
     server = f"http://{index.server}"
     assert entries == (
         Entry(
@@ -66,11 +66,11 @@ def test_each_package_is_one_wheel_with_its_hash_size_and_needs(index, settings)
             size=len(index.projects["wan-ted"][0].content),
         ),
     )
-    assert pip.resolve(wanted, LINUX, [PYTHON], settings) == entries
+    assert pip.resolution(wanted, LINUX, [PYTHON], settings).entries == entries
 
 
 def test_without_a_pip_part_nothing_is_asked(settings):
-    assert pip.resolve(specification(), Target("osx-64", {}), [], settings) == ()
+    assert pip.resolution(specification(), Target("osx-64", {}), [], settings).entries == ()
 
 
 def test_what_conda_brings_already_is_not_installed_and_told(index, settings):
@@ -98,7 +98,7 @@ def test_errors_name_the_lines(index, settings, lines, says):
         index.add(name, version, requires)
     six = conda_package("six", "1.17.0", "python")
     with pytest.raises(Problem) as caught:
-        pip.resolve(specification(*lines, index_url=index.url), LINUX, [PYTHON, six], settings)
+        pip.resolution(specification(*lines, index_url=index.url), LINUX, [PYTHON, six], settings)
     for words in says:
         assert words in str(caught.value)
 
@@ -106,7 +106,7 @@ def test_errors_name_the_lines(index, settings, lines, says):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/simple", "http://nowhere.invalid/simple"])
 def test_an_index_that_cannot_be_reached(settings, url):
     with pytest.raises(Problem, match=f"environment.yml: the pip part cannot be resolved: {url}"):
-        pip.resolve(specification("greeter==1.0", index_url=url), LINUX, [PYTHON], settings)
+        pip.resolution(specification("greeter==1.0", index_url=url), LINUX, [PYTHON], settings)
 
 
 @pytest.fixture(name="other")

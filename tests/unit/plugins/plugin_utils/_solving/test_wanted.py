@@ -4,35 +4,23 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 import pytest
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import pip
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target, Tools
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
 
 from unit.plugins.plugin_utils._solving import indexes, pip_part
-
-PYTHON = Entry(Package("conda", "python", "3.12.4", "h0_0_cpython", "linux-64", "https://h/c/linux-64/python-3.12.4-h0.conda", "a" * 64))
-LINUX = Target("linux-64", {"__glibc": "2.36", "__linux": "5.10"})
 
 
 @pytest.mark.parametrize("form", ["{url}#sha256={hash}", "{url} --hash=sha256:{hash}"])
 def test_the_hash_of_a_wheel_is_compared(form, tmp_path):
-    settings = Settings(Tools(sys.executable, os.path.join(os.path.dirname(sys.executable), "uv")), Network(timeout=5, retries=0), str(tmp_path))
+    settings = pip_part.settings(tmp_path)
     with indexes.Index() as index:
         there = index.add("wanted", "1.0")
         url = f"http://{index.server}/files/wanted-1.0-py3-none-any.whl"
 
         def resolve(sha256):
             text = f"--no-index\nwanted @ {form.format(url=url, hash=sha256)}\n"
-            return pip.resolve(reading.parse(text.encode(), "r.txt", python="3.12.4"), LINUX, [PYTHON], settings)
+            return pip_part.resolution(text, settings).entries
 
         assert [(one.package.url, one.package.sha256) for one in resolve(there)] == [(url, there)]
         with pytest.raises(Problem) as caught:

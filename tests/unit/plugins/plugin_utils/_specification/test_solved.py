@@ -42,5 +42,5 @@ def test_one_environment_however_it_is_written(name, tmp_path):
     assert [(one.package.name, one.package.version) for one in brought] == [
         *[("library", "1.0"), ("python", "3.10"), ("tool_box", "1.0")]
     ]
-    wheels = pip.resolve(wanted, TARGET, brought, settings)
+    wheels = pip.resolution(wanted, TARGET, brought, settings).entries
     assert [(one.package.name, one.package.version) for one in wheels] == ([] if name == "list.txt" else [("wan-ted", "1.0")])
