@@ -102,17 +102,15 @@ def _loose_conda(
 def _loose_pip(
     specification: Specification, solved: t.Mapping[str, t.Sequence[Entry]], pypi_names: t.Mapping[str, str]
 ) -> t.Iterator[Finding]:
+    there: dict[str, dict[str, str]] = {}
+    for platform, entries in solved.items():
+        conda = [one for one in entries if one.package.manager == "conda"]
+        there[platform] = {name: one.version for name, one in provided.distributions(conda, pypi_names).items()}
+        there[platform] |= {canonical(one.package.name): one.package.version for one in entries if one.package.manager == "pip"}
     for requirement in specification.pip:
         if pins.pip_is_pinned(requirement.text):
             continue
-        versions = {}
-        for platform, entries in solved.items():
-            there = provided.distributions([one for one in entries if one.package.manager == "conda"], pypi_names)
-            if requirement.name in there:
-                versions[platform] = there[requirement.name].version
-            for entry in entries:
-                if entry.package.manager == "pip" and canonical(entry.package.name) == requirement.name:
-                    versions[platform] = entry.package.version
+        versions = {platform: found[requirement.name] for platform, found in there.items() if requirement.name in found}
         yield _loose(
             requirement.text, requirement.where, versions, lambda version, text=requirement.text: pins.pip_pin(text, version)
         )
