@@ -203,15 +203,11 @@ def _distributions(
                         "conda's is locked; choose one of both in environment.yml",
                     )
                 )
-                result.append({**distribution, "shadowed": True})
-                continue
-            why = _origin(f"{site}/{name}/direct_url.json", distribution)
-            if why:
+            elif why := _origin(f"{site}/{name}/direct_url.json", distribution):
                 missing.append(Missing(distribution["name"], why, "build a wheel of it, serve that, and name it by its URL"))
-                result.append({**distribution, "shadowed": True})
-                continue
-            result.append({**distribution, "shadowed": False})
-    return [one for one in result if not one["shadowed"]]
+            else:
+                result.append(distribution)
+    return result
 
 
 def _origin(path: str, distribution: dict[str, t.Any]) -> str:
