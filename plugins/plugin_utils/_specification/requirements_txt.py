@@ -21,9 +21,9 @@ _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\]\s*)?($|[=<>
 
 
 def looks_like(text: str) -> bool:
-    """Tell whether the first line of ``text`` that counts could stand in such a file."""
-    first = next(pip_lines.logical_lines(text), (0, ""))[1]
-    return bool(_REQUIREMENT.match(first))
+    """Tell whether at least half of the lines of ``text`` that count could stand in such a file; what is wrong with others is told."""
+    lines = [line for _number, line in pip_lines.logical_lines(text)]
+    return bool(lines) and 2 * sum(bool(_REQUIREMENT.match(line)) for line in lines) >= len(lines)
 
 
 def parse(text: str, path: str, pypi_names: t.Mapping[str, str]) -> Specification:

@@ -60,6 +60,8 @@ def test_requirements(line, name, text):
     [
         ("a\nnumpy=1.26", "line 2: numpy=1.26 is written as for conda; pip wants numpy==1.26"),
         ("a\nnumpy=1.26=py310_0", "pip wants numpy==1.26"),
+        ("py torch\nnumpy\nrich==1", "line 1: py torch is no requirement of pip's; write NAME==VERSION"),
+        ("${LOCK_UNSET}==1\nnumpy", "line 1: the environment variable LOCK_UNSET is not set"),
         ("numpy 1.26", "numpy 1.26 is no requirement of pip's; write numpy==1.26"),
         ("a\n!", "line 2: ! is no requirement"),
         ("a\n-z", "line 2: -z is no option that a requirements file may have"),
