@@ -18,7 +18,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock_text
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, pip, pip_explaining
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, pip, uv
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
@@ -134,7 +134,7 @@ def _wheels(
         return [], ()
     try:
         return wanted, resolved(wanted)
-    except pip_explaining.Unreachable:
+    except uv.NoAnswer:
         raise
     except Problem:
         pass  # find out which
@@ -144,6 +144,8 @@ def _wheels(
         try:
             wheels = resolved([*good, one])
             good.append(one)
+        except uv.NoAnswer:
+            raise
         except Problem as problem:
             why = str(problem).splitlines()[0].removeprefix(f"{FILES[0]}: ").rstrip(".")
             why = f"{one['version']} cannot be locked ({why})"

@@ -42,7 +42,7 @@ _URL = re.compile(r"https?://[^\s`)]+")
 _Named = t.TypeVar("_Named", Wanted, Provided)
 
 
-class Unreachable(Problem):
+class Unreachable(uv.NoAnswer):
     """An index or a file of it could not be had: nothing is said of the requirements."""
 
 

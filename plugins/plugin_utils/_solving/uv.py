@@ -41,6 +41,10 @@ _MISUNDERSTOOD = re.compile(r"\btry '.*--help'", re.IGNORECASE)
 _LOCAL = frozenset(["localhost", "127.0.0.1", "::1"])
 
 
+class NoAnswer(Problem):
+    """Nothing is said of the requirements: uv could not do its work, or not reach what it needs for it."""
+
+
 class Answer(t.NamedTuple):
     """How a call ended. ``words``: uv's errors and warnings without secrets. ``status`` 1: there is no solution.
 
@@ -60,7 +64,7 @@ def workplace(cache: str) -> t.Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="pip-", dir=cache) as work:
             yield work
     except OSError as error:
-        raise Problem(
+        raise NoAnswer(
             f"{error.filename or cache} cannot be used on the controller: {error.strerror}. What indexes say is kept there; "
             "XDG_CACHE_HOME names another place."
         ) from None
@@ -82,9 +86,9 @@ def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, wo
     try:
         process = children.run(argv, variables, errors=subprocess.STDOUT, limit=limit)
     except OSError as error:
-        raise Problem(f"uv: {settings.tools.uv} cannot be run: {error.strerror}. {_REMEDY}") from None
+        raise NoAnswer(f"uv: {settings.tools.uv} cannot be run: {error.strerror}. {_REMEDY}") from None
     except subprocess.TimeoutExpired:
-        raise Problem(
+        raise NoAnswer(
             f"uv: {settings.tools.uv} had not resolved the pip part after {limit:g} seconds and was stopped. If the indexes are that "
             f"slow, give it longer: {_PATIENCE} times timeout is what it has."
         ) from None
@@ -94,13 +98,13 @@ def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, wo
     words = redact(words).strip()
     if process.returncode not in (0, 1, 2):
         ended = f"was ended by signal {-process.returncode}" if process.returncode < 0 else f"ended with {process.returncode}"
-        raise Problem(f"uv: {settings.tools.uv} {ended} while it resolved the pip part. {words[-2000:]}".rstrip())
+        raise NoAnswer(f"uv: {settings.tools.uv} {ended} while it resolved the pip part. {words[-2000:]}".rstrip())
     if process.returncode:
         if _MISUNDERSTOOD.search(words):
             why = words.splitlines()[0].removeprefix("error: ")
-            raise Problem(f"uv: {settings.tools.uv} does not understand what it is asked ({why}): it is too old, or no uv. {_REMEDY}")
+            raise NoAnswer(f"uv: {settings.tools.uv} does not understand what it is asked ({why}): it is too old, or no uv. {_REMEDY}")
         if not words:
-            raise Problem(f"uv: {settings.tools.uv} ended with {process.returncode} and says nothing. {_REMEDY}")
+            raise NoAnswer(f"uv: {settings.tools.uv} ended with {process.returncode} and says nothing. {_REMEDY}")
         return Answer(process.returncode, words)
     try:
         with open(f"{work}/{output}", encoding="utf-8") as file:
@@ -109,9 +113,9 @@ def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, wo
         raise not_written(settings) from None
 
 
-def not_written(settings: Settings) -> Problem:
+def not_written(settings: Settings) -> NoAnswer:
     """Return what there is to say if uv ends well, but what it should have written is not there."""
-    return Problem(f"uv: {settings.tools.uv} ended as if all were well, but has not written what it was asked for. {_REMEDY}")
+    return NoAnswer(f"uv: {settings.tools.uv} ended as if all were well, but has not written what it was asked for. {_REMEDY}")
 
 
 def with_credentials(url: str, network: Network) -> str:

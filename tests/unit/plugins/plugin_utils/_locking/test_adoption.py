@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 import typing as t
 
 import pytest
@@ -12,7 +13,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network i
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import adoption, hosts
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Tools
 
 from .._solving.channel import write_channel
 
@@ -64,3 +65,15 @@ def test_a_channel_that_does_not_answer_is_one_error(tmp_path: pathlib.Path):
 def test_without_any_address_there_is_nothing_to_lock(tmp_path: pathlib.Path):
     with pytest.raises(Problem, match="nothing that can be locked"):
         make(tmp_path, "file:///srv/linux-64/tool-1.0-0.conda")
+
+
+def test_a_uv_that_cannot_be_run_is_one_error_not_one_for_each_package(tmp_path: pathlib.Path):
+    write_channel(tmp_path / "channel", ("python", "3.12.4", []))
+    what = found(f"{(tmp_path / 'channel').as_uri()}/linux-64/python-3.12.4-h0_0.conda")
+    what["pip"] = [{"name": name, "version": "1.0", "url": ""} for name in ("one", "two")]
+    settings = Settings(Tools(sys.executable, "/nonexistent/uv"), Network(retries=0, timeout=2), str(tmp_path / "cache"))
+    question = adoption.Question("old", "/old on gpu01", str(tmp_path), hosts.Host("gpu01", "linux-64", {"__glibc": "2.36"}))
+    target = adoption._target(question, "environment.yml", "conda-lock.yml")
+    entries = adoption._completed(what, question, settings, [])
+    with pytest.raises(Problem, match="uv: /nonexistent/uv cannot be run"):
+        adoption._wheels(what, question, target, entries, settings, [])
