@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
+import glob
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import typing as t
@@ -28,6 +31,9 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
 
 #: What pip and uv ask if nobody names another index.
 PYPI = "https://pypi.org/simple"
+
+#: File in a directory of a question, locked as long as the question is asked.
+_IN_USE = "in-use"
 
 #: How many times as long as a server may stay silent uv may take in all; what takes longer hangs.
 _PATIENCE = 60
@@ -58,16 +64,33 @@ class Answer(t.NamedTuple):
 
 @contextlib.contextmanager
 def workplace(cache: str) -> t.Iterator[str]:
-    """Make a private directory below ``cache`` for one question, and remove it; what the disk refuses is a Problem."""
+    """Make a private directory below ``cache`` for one question, and remove it; what the disk refuses is a Problem.
+
+    Those that killed runs have left are removed too, since credentials lie in them.
+    """
     try:
         os.makedirs(cache, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="pip-", dir=cache) as work:
+        with contextlib.ExitStack() as stack:
+            with open(f"{cache}/pip.lock", "w", encoding="ascii") as guard:  # nobody takes a new one for one that was left
+                fcntl.flock(guard, fcntl.LOCK_EX)
+                for left in glob.glob(f"{glob.escape(cache)}/pip-*/{_IN_USE}"):
+                    _remove_unused(left)
+                work = stack.enter_context(tempfile.TemporaryDirectory(prefix="pip-", dir=cache))
+                used = stack.enter_context(open(f"{work}/{_IN_USE}", "w", encoding="ascii"))
+                fcntl.flock(used, fcntl.LOCK_EX)
             yield work
     except OSError as error:
         raise NoAnswer(
             f"{error.filename or cache} cannot be used on the controller: {error.strerror}. What indexes say is kept there; "
             "XDG_CACHE_HOME names another place."
         ) from None
+
+
+def _remove_unused(mark: str) -> None:
+    """Remove the directory of ``mark`` unless a run holds it."""
+    with contextlib.suppress(OSError), open(mark, "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(os.path.dirname(mark))
 
 
 def call(arguments: t.Sequence[str], settings: Settings, options: PipOptions, work: str, output: str) -> Answer:

@@ -148,6 +148,8 @@ class Reader:
             self.notes.append(f"{where}: {built.written} was built by conda; conda's package {built.spec} provides it.")
             return
         read = pip_requirements.read(text, _expand)
+        if canonical(read.name) == "python" and not constraint:
+            raise ValueError(f"{text}: pip installs no Python; conda does, so write it among the dependencies for conda")
         compared = pip_requirements.sha256(hashes)
         end = urldefrag(read.url)[1]
         if end.startswith("sha256="):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -93,3 +94,14 @@ def test_a_uv_that_cannot_say_again_what_it_resolved(tmp_path):
         with pytest.raises(Problem, match="has not written what it was asked for"):
             pip_part.resolution(f"-i {index.url}\nwanted\n", pip_part.settings(tmp_path, str(fake)))
         index.shutdown()
+
+
+def test_what_a_killed_run_has_left_is_removed_what_others_use_is_not(tmp_path):
+    with uv.workplace(str(tmp_path)) as mine:
+        left = tmp_path / "pip-left"
+        left.mkdir()
+        (left / "netrc").write_text("machine h login me password Sesame")
+        (left / "in-use").write_text("")
+        with uv.workplace(str(tmp_path)) as other:
+            assert os.path.isdir(mine) and os.path.isdir(other) and not left.exists()
+    assert not list(tmp_path.glob("pip-*"))

@@ -81,6 +81,7 @@ def test_requirements(line, name, text):
         ("a; python_version < 3", 'line 1: a; python_version < 3: python_version < 3 is no marker (PEP 508); write such as python_version < "3.12"'),
         ("a; platform == 'x'", "platform == 'x' is no marker"),
         ("a==1# why", "line 1: a==1# why is no requirement of pip's; a comment begins with a blank and #"),
+        ("a\nPython==3.12", "line 2: Python==3.12: pip installs no Python; conda does"),
         ("a\n-f nowhere", "nowhere does not exist on the controller"),
         ("a @ ftp://h/a-1.0-py3-none-any.whl", "line 1: a @ is followed by no address to fetch from"),
         ("a\n-i https://${LOCK_UNSET}@h/simple", "line 2: the environment variable LOCK_UNSET is not set on the controller"),
