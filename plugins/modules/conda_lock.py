@@ -113,7 +113,7 @@ options:
     type: dict
     default: {}
   timeout:
-    description: Seconds that a server may stay silent. For the pip part of a platform uv has sixty times as long in all, then it is stopped.
+    description: Seconds that a server may stay silent; what uv is asked for the pip part may take sixty times as long.
     type: int
     default: 30
   proxy:
