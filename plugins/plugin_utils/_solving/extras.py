@@ -61,7 +61,7 @@ def metadata(archive: t.Mapping[str, t.Any], network: Network, work: str) -> str
             return text
     except (Problem, UnicodeDecodeError):
         pass  # an index need not have it
-    download.fetch(url, f"{work}/wheel", archive["hashes"]["sha256"], network)
+    download.fetch(url, f"{work}/wheel", archive.get("hashes", {}).get("sha256", ""), network)
     return _inside(f"{work}/wheel")
 
 

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import addresses, normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import extras, overlap, pip_explaining, provided, pylock, uv, wheel_choice
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
@@ -103,9 +103,7 @@ class _Question:
             self._write("pylock.toml", stays)
         answer = self._call(self._lines(), self._limits(), "pylock.toml")
         if answer.status:
-            raise pip_explaining.problem(
-                answer.words, self.asked, self.specification, self.target, self.limits, self.there
-            )
+            raise pip_explaining.problem(answer.words, self.asked, self.specification, self.target, self.limits, self.there)
         base = os.path.dirname(os.path.abspath(self.specification.path))
         return pylock.entries(self._pylock(answer), self.runtime, keep, base, [*self.asked, *self.limits], self.there)
 
@@ -168,8 +166,9 @@ class _Question:
         self._write("wanted.in", "".join(f"{line}\n" for line in wanted))
         self._write("limits.in", "".join(f"{line}\n" for line in limits))
         glibc = max((minor for minor in _UV_KNOWS if (2, minor) <= self.runtime.glibc), default=_UV_KNOWS[0])
+        form = "pylock.toml" if output.endswith(".toml") else output
         arguments = [
-            *(f"{self.work}/wanted.in", "--constraints", f"{self.work}/limits.in", "--format", "pylock.toml" if output.endswith(".toml") else output),
+            *(f"{self.work}/wanted.in", "--constraints", f"{self.work}/limits.in", "--format", form),
             *("--python-version", self.python, "--python-platform", f"{self.runtime.machine}-manylinux_2_{glibc}"),
             *("--only-binary", ":all:", "--no-sources", "--index-strategy", "first-index", *more),
         ]
@@ -215,7 +214,7 @@ def _python(specification: Specification, target: Target, conda: t.Sequence[Entr
         if entry.package.name == "python":
             return entry.package.version
     raise Problem(
-        f"{first.where}: {first.text} needs a Python, but conda brings none for {target.platform}. "
+        f"{first.where}: {addresses.shown(first.text)} needs a Python, but conda brings none for {target.platform}. "
         "Add one to the dependencies for conda, such as python==3.12.8."
     )
 

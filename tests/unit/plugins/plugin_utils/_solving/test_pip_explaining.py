@@ -9,6 +9,8 @@ import typing as t
 import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import pip
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
 
 from unit.plugins.plugin_utils._solving import indexes, pip_part
 
@@ -135,3 +137,10 @@ def test_why_a_version_of_a_later_index_does_not_count(index, stocked, tmp_path)
         first.shutdown()
     assert "Of several indexes the first that has a package counts" in said and f"{index.url})" in said
     assert "--index-strategy" not in said and "uv" not in said
+
+
+def test_what_opens_a_wheel_is_not_shown_where_there_is_no_python(tmp_path):
+    text = "channels: [c]\ndependencies:\n- pip:\n  - wanted @ https://me:Sesame-1@h/wanted-1.0-py3-none-any.whl\n"
+    with pytest.raises(Problem, match="environment.yml, line 4: wanted @ https://.* needs a Python") as caught:
+        pip.resolution(reading.parse(text.encode(), "environment.yml"), pip_part.LINUX, [], pip_part.settings(tmp_path))
+    assert "Sesame" not in str(caught.value)
