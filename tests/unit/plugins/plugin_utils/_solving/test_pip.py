@@ -27,6 +27,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
 from unit.plugins.plugin_utils._solving import indexes, pip_part
 from unit.plugins.plugin_utils._solving.pip_part import LINUX, PYTHON, conda_package
 
+
 @pytest.fixture
 def index() -> t.Iterator[indexes.Index]:
     with indexes.Index() as server:

@@ -62,7 +62,6 @@ def test_a_program_that_is_no_uv(tmp_path, does, says, kept):
         assert words in said
 
 
-
 @pytest.mark.parametrize("program", ["/nonexistent/uv", "/etc/passwd", "/etc"])
 def test_no_program(tmp_path, program):
     said = refusal(tmp_path, program)

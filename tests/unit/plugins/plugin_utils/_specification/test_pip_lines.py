@@ -197,7 +197,10 @@ def test_what_conda_built_limits_nothing(tmp_path):
     assert found.notes == (f"{tmp_path}/c.txt, line 1: numpy was built by conda, so it limits nothing for pip.",)
 
 
-@pytest.mark.parametrize("line", ["-r ${LOCK_TOKEN}/r.txt", "-c /etc/${LOCK_TOKEN}", "-f /${LOCK_TOKEN}", "-f wheels-${LOCK_TOKEN}", "-f file:///${LOCK_TOKEN}"])
+@pytest.mark.parametrize(
+    "line",
+    ["-r ${LOCK_TOKEN}/r.txt", "-c /etc/${LOCK_TOKEN}", "-f /${LOCK_TOKEN}", "-f wheels-${LOCK_TOKEN}", "-f file:///${LOCK_TOKEN}"],
+)
 def test_what_variables_hold_is_in_no_error(line, monkeypatch):
     monkeypatch.setenv("LOCK_TOKEN", "s3cret")
     said = refusal(f"a\n{line}\n")
