@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import normal_form
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.provided import Provided
@@ -39,7 +40,7 @@ def agree(specification: Specification, wanted: t.Sequence[Wanted], there: t.Map
         if found is None:
             continue
         if one.requirement.url:
-            wrong.append(f"pip wants {one.name} from {one.address} ({one.where}), {brought(found, specification)}")
+            wrong.append(f"pip wants {one.name} from {public_url(one.requirement.url)} ({one.where}), {brought(found, specification)}")
         elif not one.requirement.specifier.contains(found.version, prereleases=True):
             wrong.append(f"pip wants {one.text} ({one.where}), {brought(found, specification)}")
         else:
