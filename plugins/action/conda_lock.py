@@ -68,8 +68,7 @@ class ActionModule(ActionBase):
         _validated, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
         arguments = _plain(arguments)
         try:
-            asked, warnings = self._asked(arguments, task_vars)
-            outcomes = [self._lock(one, arguments) for one in asked]
+            outcomes = [self._lock(one, arguments) for one in self._asked(arguments, task_vars)]
         except Problem as problem:
             result.update(failed=True, msg=str(problem), **problem.facts)
             return result
@@ -86,23 +85,19 @@ class ActionModule(ActionBase):
         for outcome in outcomes:
             if outcome.findings:
                 lines = "".join(f"\n- {finding}" for finding in outcome.findings)
-                warnings.append(f"{outcome.job.asked.file} is locked. What could be better about it:{lines}")
-        for warning in warnings:
-            self._display.warning(warning)
+                self._display.warning(f"{outcome.job.asked.file} is locked. What could be better about it:{lines}")
         return result
 
-    def _asked(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[list[hosts.Asked], list[str]]:
+    def _asked(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> list[hosts.Asked]:
         if (arguments["file"] is None) == (not arguments["hosts"]):
             raise Problem("Give either file, for one input, or hosts, for all that the environments of these are made from.")
         if arguments["file"] is not None:
             file = self._find(arguments["file"], task_vars)
-            return [hosts.Asked(file, _beside(file, arguments["lock"], task_vars))], []
+            return [hosts.Asked(file, _beside(file, arguments["lock"], task_vars))]
         unknown = sorted(set(arguments["hosts"]) - set(task_vars["hostvars"]))
         if unknown:
             raise Problem(f"hosts: {', '.join(unknown)}: no such host in the inventory.")
-        variables = {
-            name: {key: _plain(task_vars["hostvars"][name].get(key)) for key in _OF_HOSTS} for name in arguments["hosts"]
-        }
+        variables = {name: _of_host(task_vars["hostvars"], name, name in arguments["hosts"]) for name in task_vars["hostvars"]}
         return hosts.of_fleet(
             arguments["hosts"],
             variables,
@@ -139,6 +134,8 @@ class ActionModule(ActionBase):
             if observed.why is not None and observed.targets:
                 platforms = " and ".join(target.platform for target in observed.targets)
                 self._display.display(f"{os.path.relpath(asked.file)}: solving for {platforms}, because {observed.why}", stderr=True)
+                for warning in observed.warnings:
+                    self._display.warning(warning)
             settings = Settings(
                 tools=tools.find(arguments["controller_python"], arguments["uv"]),
                 network=Network.of(arguments, arguments["timeout"], retries=2),
@@ -157,6 +154,16 @@ class ActionModule(ActionBase):
 def _plain(value: t.Any) -> t.Any:
     """Return data without the marks of where it comes from, which Ansible puts on text and YAML does not write."""
     return json.loads(json.dumps(value))
+
+
+def _of_host(hostvars: t.Mapping[str, t.Any], name: str, needed: bool) -> dict[str, t.Any]:
+    """Return what counts of a host's variables; those of hosts that are not locked for may not be known in this play."""
+    try:
+        return {key: _plain(hostvars[name].get(key)) for key in _OF_HOSTS}
+    except AnsibleError:
+        if needed:
+            raise
+        return {}
 
 
 def _beside(file: str, lock: str | None, variables: t.Mapping[str, t.Any]) -> str:
@@ -179,6 +186,6 @@ def _returned(outcome: job.Outcome) -> dict[str, t.Any]:
         "platforms": platforms,
         "changes": differences.data(outcome.changes),
         "findings": [finding.data() for finding in outcome.findings],
-        "notes": [*observed.notes, *outcome.notes],
+        "notes": [*observed.notes, *observed.warnings, *outcome.notes],
         "files": list(outcome.texts),
     }

@@ -37,6 +37,8 @@ options:
         M(lockstep.gpufleet.conda_env_info), says what it has.
       - A lock that several hosts use is made once, for all their platforms, and for the least that they have of C library, kernel,
         processor and CUDA driver.
+      - Other hosts of the inventory count where they use the same lock, so it is the same one whichever hosts a run is limited to. For
+        hosts that did not tell what they have, what the present lock was made for counts; a first lock is an error that names them.
     type: list
     elements: str
   platforms:
@@ -48,7 +50,7 @@ options:
     description:
       - What hosts have, by platform, as dictionaries of virtual packages and versions. Entries win over what was learnt from O(hosts);
         an empty version hides one.
-      - Without any of both, C(__linux=5.10), C(__glibc=2.28) and the platform's oldest processor are assumed, and no GPU.
+      - Without any of both, what the present lock was made for counts, and without a lock C(__linux=5.10), C(__glibc=2.28) and the platform's oldest processor, and no GPU.
     type: dict
     default: {}
   exclude_newer:

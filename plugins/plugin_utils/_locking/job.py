@@ -54,7 +54,7 @@ class Input:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A lock and what it is made from. ``why``: None if the lock is as wanted already."""
+    """A lock and what it is made from. ``why``: None if the lock is as wanted already. ``warnings``: about hosts, for when it is made."""
 
     asked: hosts.Asked
     specification: Specification
@@ -63,6 +63,7 @@ class Job:
     why: str | None
     notes: tuple[str, ...]
     reader: Input = Input()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,13 +107,13 @@ def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job
         specification = Specification(asked.file, KIND)
         return Job(asked, specification, (), None, "it is a lock, which is written in other formats", (), reader)
     specification = _read(content, asked.file, reader)
-    targets, notes = planning.targets(asked, specification, options)
     present = None
     if os.path.lexists(asked.lock):
         present = documents.read(asked.lock)
         documents.check_unedited(present, asked.lock)
+    targets, warnings = planning.targets(asked, specification, options, present)
     why = planning.reason(present, specification.digest(), targets, options)
-    return Job(asked, specification, tuple(targets), present, why, (*specification.notes, *notes), reader)
+    return Job(asked, specification, tuple(targets), present, why, specification.notes, reader, tuple(warnings))
 
 
 def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
@@ -230,8 +231,7 @@ def document(job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: pl
     if specification.variables:
         custom[VARIABLES] = json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False)
     for target in job.targets:
-        text = " ".join(f"{name}={version.replace(' ', '=')}" for name, version in sorted(target.virtual_packages.items()))
-        custom[planning.VIRTUAL_PACKAGES + target.platform] = text
+        custom[planning.VIRTUAL_PACKAGES + target.platform] = planning.recorded(target.virtual_packages)
     indexes = () if pip_options.no_index else (pip_options.index_url, *pip_options.extra_index_urls)
     return Document(
         platforms=platforms,

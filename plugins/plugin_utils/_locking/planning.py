@@ -50,29 +50,95 @@ class Options:
     formats: tuple[str, ...] = ()
 
 
-def targets(asked: hosts.Asked, specification: Specification, options: Options) -> tuple[list[Target], list[str]]:
-    """Return the platforms to lock for, with what their hosts have, and notes. Raises Problem."""
+def targets(
+    asked: hosts.Asked, specification: Specification, options: Options, present: Document | None = None
+) -> tuple[list[Target], list[str]]:
+    """Return the platforms to lock for, with what their hosts have, and warnings. Raises Problem.
+
+    What the ``present`` lock was made for counts where hosts that use it did not tell what they have, and where there are no hosts:
+    it is not made for less, or for more, only because of who was asked this time.
+    """
     by_platform: dict[str, list[hosts.Host]] = {}
     for host in asked.hosts:
         by_platform.setdefault(host.platform, []).append(host)
-    platforms = options.platforms or tuple(by_platform) or specification.platforms or (hosts.DEFAULT_PLATFORM,)
+    before = _recorded(present)
+    there = dict.fromkeys([*by_platform, *(before if asked.absent else ())])
+    platforms = options.platforms or tuple(there) or specification.platforms or tuple(before) or (hosts.DEFAULT_PLATFORM,)
     for platform in options.virtual_packages:
         if platform not in platforms:
             raise Problem(f"virtual_packages: {platform} is not locked for; the platforms are {', '.join(sorted(platforms))}.")
+    warnings = _about_absent(asked, platforms, by_platform, options, before)
+    for platform in sorted(set(by_platform) - set(platforms)):
+        names = hosts.listed([host.name for host in by_platform[platform]])
+        warnings.append(f"platforms: {platform} is not among them, so {asked.lock} has nothing for {names}.")
     found = []
-    notes: list[str] = []
     for platform in sorted(set(platforms)):
-        there, said = hosts.least(by_platform[platform]) if platform in by_platform else ({}, [])
-        notes += said
         given = options.virtual_packages.get(platform) or {}
         wrong = [name for name in given if not name.startswith("__")]
         if wrong:
             raise Problem(f"virtual_packages: {platform}: {wrong[0]} is no virtual package; their names begin with __.")
-        packages = {**hosts.assumed(platform), **there, **{name: str(text or "") for name, text in given.items()}}
+        have, said = hosts.least(by_platform.get(platform, ()), given)
+        warnings += said
+        if platform in before and (asked.absent or not asked.hosts):
+            have = hosts.lower(platform, have, before[platform]) if platform in by_platform else before[platform]
+        elif platform in by_platform and "__cuda" not in {**have, **given} and before.get(platform, {}).get("__cuda"):
+            raise Problem(_loses_cuda(asked.lock, platform, by_platform[platform], before[platform]["__cuda"]))
+        assumed = {} if platform in before and not asked.hosts else hosts.assumed(platform)
+        packages = {**assumed, **have, **{name: str(text or "") for name, text in given.items()}}
         if packages.get("__archspec") and " " not in packages["__archspec"]:
             packages["__archspec"] = f"1 {packages['__archspec']}"  # as conda has it: the name is the build
         found.append(Target(platform, {name: text for name, text in sorted(packages.items()) if text}))
-    return found, notes
+    return found, warnings
+
+
+def recorded(virtual_packages: t.Mapping[str, str]) -> str:
+    """Return the text that a lock has of what it was made for."""
+    return " ".join(f"{name}={version.replace(' ', '=')}" for name, version in sorted(virtual_packages.items()))
+
+
+def _recorded(present: Document | None) -> dict[str, dict[str, str]]:
+    """Return, by platform, what the present lock was made for, if it says so."""
+    found: dict[str, dict[str, str]] = {}
+    for platform in present.platforms if present else ():
+        pairs = [one.partition("=") for one in present.custom.get(VIRTUAL_PACKAGES + platform, "").split()]  # type: ignore[union-attr]
+        if pairs:
+            found[platform] = {name: version.replace("=", " ") for name, _equals, version in pairs}
+    return found
+
+
+def _about_absent(
+    asked: hosts.Asked,
+    platforms: t.Collection[str],
+    by_platform: t.Mapping[str, t.Sequence[hosts.Host]],
+    options: Options,
+    before: t.Mapping[str, t.Mapping[str, str]],
+) -> list[str]:
+    """Return what is said about hosts that did not tell what they have; raises Problem if nothing else tells it."""
+    if not asked.absent:
+        return []
+    who = f"{asked.lock}: of the hosts that use it, {hosts.listed(asked.absent)} did not tell what {'it has' if len(asked.absent) == 1 else 'they have'}"
+    if all(options.virtual_packages.get(platform) for platform in platforms):
+        return [f"{who}; what virtual_packages says counts."]
+    if before:
+        made_for = "; ".join(f"{platform}: {recorded(have)}" for platform, have in sorted(before.items()))
+        return [f"{who}: the lock stays for what it was made for ({made_for}), or less. Lock again when all of them can be asked."]
+    least = {platform: hosts.least(those)[0] for platform, those in sorted(by_platform.items())}
+    example = json.dumps({"conda_lock_virtual_packages": least or {hosts.DEFAULT_PLATFORM: {"__glibc": "2.36", "__cuda": "12.4"}}})
+    remedy = "This is what the others have" if least else "For instance"
+    raise Problem(
+        f"{who}, and there is no lock yet that says what they are taken to have: the lock might ask too much of them. Lock once when all "
+        "can be asked, without --limit and before any serial play (ansible-playbook lockstep.gpufleet.lock -i INVENTORY), or say what "
+        f"all have, for each platform. {remedy}: -e '{example}'"
+    )
+
+
+def _loses_cuda(lock: str, platform: str, those: t.Sequence[hosts.Host], cuda: str) -> str:
+    lacking = sorted(host.name for host in those if not host.virtual_packages.get("__cuda"))
+    return (
+        f"{lock}: it was made for __cuda={cuda} on {platform}, but {hosts.listed(lacking)} {'has' if len(lacking) == 1 else 'have'} no CUDA "
+        "driver (or it does not answer): all hosts would get builds without CUDA. Repair the driver there, give hosts without GPUs a "
+        f"""lock of their own, or say that this is meant: -e '{{"conda_lock_virtual_packages": {{"{platform}": {{"__cuda": ""}}}}}}'"""
+    )
 
 
 def content_hash(digest: str, target: Target, options: Options) -> str:
@@ -104,8 +170,18 @@ def reason(
         return f"it is for {', '.join(sorted(present.platforms))}"
     for target in those:
         if present.content_hash.get(target.platform) != content_hash(digest, target, options):
-            return f"what the hosts of {target.platform} have has changed since"
+            return f"what the hosts of {target.platform} have has changed since{_difference(_recorded(present).get(target.platform), target)}"
     return None
+
+
+def _difference(before: t.Mapping[str, str] | None, target: Target) -> str:
+    now = target.virtual_packages
+    parts = [
+        f"{name} {now.get(name) or 'none'}, not {before.get(name) or 'none'}"
+        for name in sorted({*now, *(before or {})})
+        if before and now.get(name) != before.get(name)
+    ]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def kept(present: Document | None, update: t.Sequence[str] | None) -> dict[str, list[Entry]]:

@@ -107,7 +107,7 @@ def test_only_what_may_change_does(tmp_path: pathlib.Path, channel: str):
         ({}, None),
         ({"platforms": ("linux-64", "linux-aarch64")}, "it is for linux-64"),
         ({"exclude_newer": "2026-11-25"}, "exclude_newer has changed since"),
-        ({"virtual_packages": {"linux-64": {"__cuda": "12.4"}}}, "what the hosts of linux-64 have has changed since"),
+        ({"virtual_packages": {"linux-64": {"__cuda": "12.4"}}}, "what the hosts of linux-64 have has changed since (__cuda 12.4, not none)"),
         ({"update": ("tool",)}, "tool may change"),
     ],
 )
