@@ -11,9 +11,9 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none, write_atomically
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem, text_diff
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import adoption, hosts, job
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import adoption, hosts, job, outputs
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
 
@@ -82,6 +82,7 @@ class ActionModule(ActionBase):
             cache=job.cache_directory(),
             pypi_names=arguments["pypi_names"],
         )
+        outputs.check([os.path.join(directory, name) for name in adoption.FILES])
         texts, missing = adoption.make(answer["environment"], asked, settings)
         if missing and arguments["strict"]:
             lines = "".join(f"\n- {one['what']}: {one['why']}; {one['remedy']}" for one in missing)
@@ -94,9 +95,7 @@ class ActionModule(ActionBase):
                 f"{directory} has other files of these names: {', '.join(in_the_way)}. Give another directory, or overwrite: true."
             )
         if not self._task.check_mode:
-            os.makedirs(directory, exist_ok=True)
-            for name in different:
-                write_atomically(os.path.join(directory, name), texts[name].encode())
+            outputs.write({os.path.join(directory, name): texts[name] for name in sorted(different, key=adoption.FILES.index, reverse=True)})
         for one in missing:
             self._display.warning(f"{asked.origin}: {one['what']}: {one['why']}; {one['remedy']}.")
         paths = [os.path.join(directory, name) for name in different]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import typing as t
@@ -14,7 +15,16 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, files, freshness, hosts, job, planning, predicted
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import (
+    differences,
+    files,
+    freshness,
+    hosts,
+    job,
+    outputs,
+    planning,
+    predicted,
+)
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
@@ -68,7 +78,7 @@ class ActionModule(ActionBase):
         _validated, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
         arguments = _plain(arguments)
         try:
-            outcomes = [self._lock(one, arguments) for one in self._asked(arguments, task_vars)]
+            outcomes = self._outcomes(self._asked(arguments, task_vars), arguments)
         except Problem as problem:
             result.update(failed=True, msg=str(problem), **problem.facts)
             return result
@@ -115,8 +125,8 @@ class ActionModule(ActionBase):
         except AnsibleError:
             return None
 
-    def _lock(self, asked: hosts.Asked, arguments: dict[str, t.Any]) -> job.Outcome:
-        moment = planning.moment(arguments["exclude_newer"])
+    def _outcomes(self, asked: t.Sequence[hosts.Asked], arguments: dict[str, t.Any]) -> list[job.Outcome]:
+        """Make all locks, and write them when all are made: an error about one leaves the others as they are."""
         options = planning.Options(
             platforms=tuple(arguments["platforms"]),
             virtual_packages=arguments["virtual_packages"],
@@ -127,28 +137,33 @@ class ActionModule(ActionBase):
             pin=arguments["pin"],
             code=arguments["code"] and os.path.abspath(os.path.expanduser(arguments["code"])),
         )
-        cache = job.cache_directory()
-        with job.alone(asked.lock, cache):
-            reader = job.Input(tuple(arguments["channels"]), arguments["python"], arguments["pypi_names"])
-            observed = job.observe(asked, reader, options)
-            if observed.why is not None and observed.targets:
-                platforms = " and ".join(target.platform for target in observed.targets)
-                self._display.display(f"{os.path.relpath(asked.file)}: solving for {platforms}, because {observed.why}", stderr=True)
-                for warning in observed.warnings:
-                    self._display.warning(warning)
-            settings = Settings(
-                tools=tools.find(arguments["controller_python"], arguments["uv"]),
-                network=Network.of(arguments, arguments["timeout"], retries=2),
-                cache=cache,
-                exclude_newer=moment,
-                pypi_names=arguments["pypi_names"],
-            )
-            outcome = job.make(observed, options, settings)
+        settings = Settings(
+            tools=tools.find(arguments["controller_python"], arguments["uv"]),
+            network=Network.of(arguments, arguments["timeout"], retries=2),
+            cache=job.cache_directory(),
+            exclude_newer=planning.moment(arguments["exclude_newer"]),
+            pypi_names=arguments["pypi_names"],
+        )
+        reader = job.Input(tuple(arguments["channels"]), arguments["python"], arguments["pypi_names"])
+        with contextlib.ExitStack() as stack:
+            for one in sorted(asked, key=lambda one: os.path.realpath(one.lock)):  # in one order, or two runs wait for each other
+                stack.enter_context(job.alone(one.lock, settings.cache))
+            outcomes = [self._lock(observed, options, settings) for observed in [job.observe(one, reader, options) for one in asked]]
+            texts = job.to_write(outcomes)
             if self._task.check_mode:
-                predicted.store(C.DEFAULT_LOCAL_TMP, outcome.texts)
+                predicted.store(C.DEFAULT_LOCAL_TMP, texts)
             else:
-                job.write(outcome)
-            return outcome
+                outputs.write(texts)
+        return outcomes
+
+    def _lock(self, observed: job.Job, options: planning.Options, settings: Settings) -> job.Outcome:
+        if observed.why is not None and observed.targets:
+            platforms = " and ".join(target.platform for target in observed.targets)
+            file = os.path.relpath(observed.asked.file)
+            self._display.display(f"{file}: solving for {platforms}, because {observed.why}", stderr=True)
+            for warning in observed.warnings:
+                self._display.warning(warning)
+        return job.make(observed, options, settings)
 
 
 def _plain(value: t.Any) -> t.Any:
@@ -187,5 +202,5 @@ def _returned(outcome: job.Outcome) -> dict[str, t.Any]:
         "changes": differences.data(outcome.changes),
         "findings": [finding.data() for finding in outcome.findings],
         "notes": [*observed.notes, *observed.warnings, *outcome.notes],
-        "files": list(outcome.texts),
+        "files": sorted(outcome.texts, key=lambda path: path != observed.asked.lock),
     }

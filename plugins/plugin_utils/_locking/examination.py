@@ -46,12 +46,9 @@ def refuse_loose(file: str, findings: t.Iterable[policy.Finding]) -> None:
         raise Problem(normal_form.listing(f"{file} asks for what is not pinned", loose, _WAYS_OUT))
 
 
-def pinned(file: str, pins: t.Mapping[int, str]) -> str:
-    """Return the text of ``file`` with ``pins`` on their lines. Raises Problem."""
+def pinned(content: bytes, file: str, pins: t.Mapping[int, str]) -> str:
+    """Return the ``content`` of ``file`` with ``pins`` on their lines. Raises Problem."""
     try:
-        with open(file, encoding="utf-8", newline="") as opened:
-            return rewriting.pinned(opened.read(), pins)
-    except OSError as error:
-        raise Problem(f"{file} cannot be read: {error.strerror}.") from None
+        return rewriting.pinned(content.decode(), file, pins)
     except UnicodeDecodeError:
         raise Problem(f"{file} is not in UTF-8: pins are written into no other encoding. Save it as UTF-8.") from None

@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import os
+import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import (
     conda_lock_text,
@@ -27,17 +28,32 @@ def pixi_lock(lock: str) -> str:
     return os.path.join(os.path.dirname(lock), "pixi.lock")
 
 
+def paths(lock: str, platforms: t.Iterable[str], formats: t.Collection[str]) -> list[str]:
+    """Return the paths of what ``texts`` returns for a document of these ``platforms``."""
+    names = [name for platform in sorted(platforms) for format_, name in _names(platform).items() if format_ in formats]
+    pixi = [pixi_lock(lock)] if "pixi" in formats else []
+    return [*(os.path.join(os.path.dirname(lock), name) for name in names), *pixi, lock]
+
+
 def texts(document: Document, lock: str, formats: tuple[str, ...]) -> dict[str, str]:
     """Return the text of each file by its path, the lock last. Raises Problem about what a format cannot hold."""
-    folder = os.path.dirname(lock)
-    found = {}
+    found = []
     for platform in sorted(document.platforms):
         if "explicit" in formats:
-            found[f"explicit-{platform}.txt"] = explicit_text.text(document, platform)
+            found.append(explicit_text.text(document, platform))
         if "explicit_md5" in formats:
-            found[f"explicit-md5-{platform}.txt"] = explicit_text.text(document, platform, md5=True)
+            found.append(explicit_text.text(document, platform, md5=True))
         if "requirements" in formats:
-            found[f"requirements-{platform}.txt"] = requirements_text.text(document, platform)
+            found.append(requirements_text.text(document, platform))
     if "pixi" in formats:
-        found["pixi.lock"] = pixi_text.text(document)
-    return {**{os.path.join(folder, name): text for name, text in found.items()}, lock: conda_lock_text.text(document)}
+        found.append(pixi_text.text(document))
+    return dict(zip(paths(lock, document.platforms, formats), [*found, conda_lock_text.text(document)], strict=True))
+
+
+def _names(platform: str) -> dict[str, str]:
+    """Return the file names of one platform, by format."""
+    return {
+        "explicit": f"explicit-{platform}.txt",
+        "explicit_md5": f"explicit-md5-{platform}.txt",
+        "requirements": f"requirements-{platform}.txt",
+    }

@@ -17,9 +17,16 @@ import os
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import public_url
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none, write_atomically
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import differences, examination, files, hosts, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import (
+    differences,
+    examination,
+    files,
+    hosts,
+    outputs,
+    planning,
+)
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import documents
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import VARIABLES, Document, Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, conda, pip
@@ -54,7 +61,10 @@ class Input:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A lock and what it is made from. ``why``: None if the lock is as wanted already. ``warnings``: about hosts, for when it is made."""
+    """A lock and what it is made from. ``why``: None if the lock is as wanted already. ``warnings``: about hosts, for when it is made.
+
+    ``content``: of the input, as it was read.
+    """
 
     asked: hosts.Asked
     specification: Specification
@@ -64,11 +74,15 @@ class Job:
     notes: tuple[str, ...]
     reader: Input = Input()
     warnings: tuple[str, ...] = ()
+    content: bytes = dataclasses.field(default=b"", repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """``texts``: what has to be written, by path; those that are there already are missing. ``changes``: by platform."""
+    """``texts``: what has to be written, by path; those that are there already are missing. ``changes``: by platform.
+
+    ``files``: the paths of the lock and the further formats, whether or not they have to be written.
+    """
 
     job: Job
     document: Document
@@ -76,6 +90,7 @@ class Outcome:
     changes: t.Mapping[str, t.Sequence[Change]]
     notes: tuple[str, ...] = ()
     findings: tuple[policy.Finding, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         number = differences.count(self.changes)
@@ -93,9 +108,13 @@ def cache_directory() -> str:
 @contextlib.contextmanager
 def alone(lock: str, cache: str) -> t.Iterator[None]:
     """Wait until no other run on this controller works at ``lock``."""
-    os.makedirs(cache, mode=0o700, exist_ok=True)
-    name = hashlib.sha256(os.path.abspath(lock).encode()).hexdigest()
-    with open(f"{cache}/{name}.lock", "w", encoding="ascii") as guard:
+    name = hashlib.sha256(os.path.realpath(lock).encode()).hexdigest()
+    try:
+        os.makedirs(cache, mode=0o700, exist_ok=True)
+        guard = open(f"{cache}/{name}.lock", "w", encoding="ascii")
+    except OSError as error:
+        raise Problem(f"{error.filename or cache} cannot be written: {error.strerror}. XDG_CACHE_HOME names another place for what channels say.") from None
+    with guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield
 
@@ -105,15 +124,19 @@ def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job
     content = sources.content(asked.file)
     if documents.is_lock(content):
         specification = Specification(asked.file, KIND)
-        return Job(asked, specification, (), None, "it is a lock, which is written in other formats", (), reader)
+        why = "it is a lock, which is written in other formats"
+        return Job(asked, specification, (), None, why, (), reader, content=content)
     specification = _read(content, asked.file, reader)
+    outputs.check([asked.lock], specification.files())
     present = None
-    if os.path.lexists(asked.lock):
+    if os.path.exists(asked.lock):
         present = documents.read(asked.lock)
         documents.check_unedited(present, asked.lock)
     targets, warnings = planning.targets(asked, specification, options, present)
+    paths = files.paths(asked.lock, [target.platform for target in targets], options.formats)
+    outputs.check(paths, specification.files())
     why = planning.reason(present, specification.digest(), targets, options)
-    return Job(asked, specification, tuple(targets), present, why, specification.notes, reader, tuple(warnings))
+    return Job(asked, specification, tuple(targets), present, why, specification.notes, reader, tuple(warnings), content)
 
 
 def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
@@ -121,10 +144,12 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     if job.specification.kind == KIND:
         return _converted(job, options, settings)
     if job.why is None and job.present is not None:
-        texts = _different(files.texts(job.present, job.asked.lock, options.formats))
-        # The lock does not have all that a pixi.lock says, so one that is there is taken for what was written with the lock.
-        pixi = files.pixi_lock(job.asked.lock)
-        return Outcome(job, job.present, {path: text for path, text in texts.items() if path != pixi or not os.path.exists(pixi)}, {})
+        texts = files.texts(job.present, job.asked.lock, options.formats)
+        there = tuple(texts)
+        # The lock does not have all that a pixi.lock says, so one with the same packages is taken for what was written with the lock.
+        if _has_packages(files.pixi_lock(job.asked.lock), job.present):
+            texts.pop(files.pixi_lock(job.asked.lock), None)
+        return Outcome(job, job.present, _different(texts), {}, files=there)
     keep = planning.kept(job.present, options.update)
     solved, notes = _conda_part(job, settings, keep)
     platforms: dict[str, tuple[Entry, ...]] = {}
@@ -136,22 +161,28 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     findings = examination.examine(job.specification, platforms, options, settings)
     written = {}
     if options.pin and (pins := policy.rewritable(job.specification, findings)):
-        text = examination.pinned(job.asked.file, pins)
+        outputs.check([job.asked.file])
+        text = examination.pinned(job.content, job.asked.file, pins)
         written[job.asked.file] = text
         job = dataclasses.replace(job, specification=_read(text.encode(), job.asked.file, job.reader))
         findings = [one for one in findings if one.where.number not in pins or one.kind != policy.LOOSE]
     if options.policy == "enforce":
         examination.refuse_loose(job.asked.file, findings)
     made = document(job, platforms, options)
-    written |= _different(files.texts(made, job.asked.lock, options.formats))
+    texts = files.texts(made, job.asked.lock, options.formats)
+    written |= _different(texts)
     changes = differences.between(job.present, made)
-    return Outcome(job, made, written, changes, tuple(dict.fromkeys(notes)), tuple(findings))
+    return Outcome(job, made, written, changes, tuple(dict.fromkeys(notes)), tuple(findings), tuple(texts))
 
 
 def _converted(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     """Return a lock in other formats: nothing is solved. Packages of conda that have an md5 only get their sha256."""
-    found = documents.read(job.asked.file)
+    found = documents.parse(job.content, job.asked.file)
     documents.check_unedited(found, job.asked.file)
+    paths = files.paths(job.asked.lock, found.platforms, options.formats)
+    in_place = documents.is_conda_lock(job.content) and os.path.realpath(job.asked.lock) == os.path.realpath(job.asked.file)
+    outputs.check(paths)
+    outputs.check(paths[:-1] if in_place else paths, [job.asked.file])
     platforms = {}
     notes: list[str] = []
     for platform, entries in found.platforms.items():
@@ -168,9 +199,9 @@ def _converted(job: Job, options: planning.Options, settings: Settings) -> Outco
         )
     made = dataclasses.replace(found, platforms=platforms)
     texts = files.texts(made, job.asked.lock, options.formats)
-    if made == found and os.path.realpath(job.asked.lock) == os.path.realpath(job.asked.file):
+    if made == found and in_place:
         del texts[job.asked.lock]
-    return Outcome(job, made, _different(texts), {}, tuple(notes))
+    return Outcome(job, made, _different(texts), {}, tuple(notes), files=tuple(paths))
 
 
 def _with_sha256(entry: Entry, completed: Entry) -> Entry:
@@ -200,18 +231,43 @@ def _different(texts: t.Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in texts.items() if read_or_none(path) != text.encode()}
 
 
+def _has_packages(path: str, document: Document) -> bool:
+    """Tell whether the lock at ``path`` is there and has the packages of ``document``."""
+    def packages(one: Document) -> dict[str, set[tuple[str, str, str]]]:
+        return {
+            platform: {(entry.package.url, entry.package.sha256, entry.package.md5) for entry in entries}
+            for platform, entries in one.platforms.items()
+        }
+
+    try:
+        return packages(documents.read(path)) == packages(document)
+    except Problem:
+        return False
+
+
 def _read(content: bytes, file: str, reader: Input) -> Specification:
     return reading.parse(content, file, reader.channels, reader.python, reader.pypi_names)
 
 
-def write(outcome: Outcome) -> None:
-    """Write the files, each all at once. Raises Problem."""
-    for path, text in outcome.texts.items():
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            write_atomically(path, text.encode())
-        except OSError as error:
-            raise Problem(f"{path} cannot be written: {error.strerror}.") from None
+def to_write(outcomes: t.Iterable[Outcome]) -> dict[str, str]:
+    """Return the texts of all ``outcomes`` by their paths, locks last. Raises Problem if they are in each other's way, or if an input
+    has changed since it was read."""
+    texts: dict[str, str] = {}
+    locks: dict[str, str] = {}
+    planned: dict[str, str] = {}
+    for outcome in outcomes:
+        asked = outcome.job.asked
+        for path in outcome.files:
+            other = planned.setdefault(os.path.realpath(path), asked.lock)
+            if other != asked.lock:
+                raise Problem(f"{path} would be written for {other} and for {asked.lock}: give each lock a directory of its own.")
+        if outcome.texts and sources.content(asked.file) != outcome.job.content:
+            raise Problem(f"{asked.file} was changed while it was being locked. Lock it again.")
+        for path, text in outcome.texts.items():
+            if texts.get(path, text) != text:
+                raise Problem(f"{path}: {asked.lock} and another lock of it want different pins. Write them by hand, or lock one at a time.")
+            (locks if path == asked.lock else texts)[path] = text
+    return {**texts, **locks}
 
 
 def document(job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: planning.Options) -> Document:

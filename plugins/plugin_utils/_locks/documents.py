@@ -23,6 +23,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.normal_fo
 
 #: Keys at the margin that only locks have, and one that only environment files have; all stand near the beginning.
 _LOCK = re.compile(r"^(version|metadata|package|packages|environments):", re.MULTILINE)
+_CONDA_LOCK = re.compile(rb"^(metadata|package):", re.MULTILINE)
 _WANTED = re.compile(r"^dependencies:", re.MULTILINE)
 _BEGINNING = 4096
 
@@ -87,6 +88,11 @@ def is_lock(content: bytes) -> bool:
     """Tell whether a file is meant as a conda-lock.yml or a pixi.lock; an ``@EXPLICIT`` list may lack hashes and is none here."""
     text = content[:_BEGINNING].decode("utf-8", "replace")
     return bool(_LOCK.search(text)) and not _WANTED.search(text)
+
+
+def is_conda_lock(content: bytes) -> bool:
+    """Tell whether what ``is_lock`` holds of is a conda-lock.yml."""
+    return bool(_CONDA_LOCK.search(content[:_BEGINNING]))
 
 
 def _refuse_environment(environment: str | None, path: str) -> None:

@@ -119,6 +119,11 @@ class Specification:
     archives: tuple[WantedArchive, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def files(self) -> list[str]:
+        """Return the paths of all files that were read: the input, and those that it refers to and that say something."""
+        parts = (*self.conda, *self.pip, *self.pip_options.constraints, *self.archives)
+        return list(dict.fromkeys([self.path, *(part.where.path for part in parts if os.path.isabs(part.where.path))]))
+
     def digest(self) -> str:
         """Return the sha256 of what is wanted.
 

@@ -15,21 +15,18 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import st
 
 _WHAT = "an environment file"
 
-#: What the file is called in errors: the caller knows its path and has read it before.
-_FILE = "environment.yml"
-
 _MARK = "\ufeff"
 
 
-def pinned(text: str, pins: t.Mapping[int, str]) -> str:
+def pinned(text: str, path: str, pins: t.Mapping[int, str]) -> str:
     """Return ``text`` with another spec on each line that ``pins`` names (counted from 1), for conda or in ``pip:``.
 
-    ``text``: the file's, with its line endings and byte order mark as they are. Comments, quotation marks, indentation and order
+    ``text``: of the file at ``path``, with its line endings and byte order mark as they are. Comments, quotation marks, indentation and order
     stay too. Raises Problem where a line does not hold exactly one dependency that is written on this line alone.
     """
     if text.startswith(_MARK):  # which places in the text do not count
-        return _MARK + pinned(text.removeprefix(_MARK), pins)
-    root = strict_yaml.load_nodes(text, _FILE, _WHAT)
+        return _MARK + pinned(text.removeprefix(_MARK), path, pins)
+    root = strict_yaml.load_nodes(text, path, _WHAT)
     by_line: dict[int, list[strict_yaml.Node]] = {}
     for node in _dependencies(root):
         by_line.setdefault(node.line, []).append(node)
@@ -38,11 +35,11 @@ def pinned(text: str, pins: t.Mapping[int, str]) -> str:
         found = by_line.get(number, [])
         if len(found) != 1:
             what = "several dependencies stand" if found else "no dependency stands"
-            raise Problem(f"{_FILE}, line {number}: {what} on this line, so {pin} cannot be written into it.")
+            raise Problem(f"{path}, line {number}: {what} on this line, so {pin} cannot be written into it.")
         node = found[0]
         written = text[node.start : node.end]
         if node.style in ("|", ">") or len(written.splitlines()) > 1:
-            raise Problem(f"{_FILE}, line {number}: the dependency takes more than this line, so {pin} cannot be written into it.")
+            raise Problem(f"{path}, line {number}: the dependency takes more than this line, so {pin} cannot be written into it.")
         text = text[: node.start] + _quoted(pin, node) + text[node.end :]
     return text
 
@@ -70,7 +67,7 @@ def _quoted(pin: str, node: strict_yaml.Node) -> str:
 def _plain(pin: str, flow: bool) -> bool:
     """Tell whether ``pin`` is read as itself without quotation marks."""
     try:
-        found = strict_yaml.load(f"[{pin}]" if flow else f"- {pin}", _FILE, _WHAT)
+        found = strict_yaml.load(f"[{pin}]" if flow else f"- {pin}", "", _WHAT)
     except Problem:
         return False
     return found == [pin]

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, outputs, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
 
@@ -79,13 +79,13 @@ def test_pins_are_written_and_the_lock_is_that_of_what_was_written(file: pathlib
     before = file.read_text(encoding="utf-8")
     text = outcome.texts[str(file)]
     assert text == before.replace("python=3.10 ", "python==3.10.14 ").replace("tool >=1", "tool==1.5")
-    job.write(outcome)
+    outputs.write(outcome.texts)
     asked = hosts.Asked(str(file), str(file.parent / "conda-lock.yml"))
     assert job.observe(asked, job.Input(), planning.Options()).why is None
 
 
 def test_what_was_locked_laxly_is_looked_at_when_the_policy_is_strict_again(file: pathlib.Path):
-    job.write(lock(file, policy="off"))
+    outputs.write(lock(file, policy="off").texts)
     asked = hosts.Asked(str(file), str(file.parent / "conda-lock.yml"))
     assert job.observe(asked, job.Input(), planning.Options(policy="off")).why is None
     assert job.observe(asked, job.Input(), planning.Options()).why == "its pins were not looked at yet"

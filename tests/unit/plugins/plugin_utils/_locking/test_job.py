@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, outputs, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import documents
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
@@ -43,7 +43,7 @@ def run(file: pathlib.Path, lock: str = "conda-lock.yml", reader: job.Input = jo
     chosen = planning.Options(**options)
     settings = Settings(tools.find(None, None), Network(), str(file.parent / "cache"))
     outcome = job.make(job.observe(asked, reader, chosen), chosen, settings)
-    job.write(outcome)
+    outputs.write(job.to_write([outcome]))
     return outcome
 
 
@@ -158,3 +158,83 @@ def test_a_lock_with_md5_only_gets_its_sha256(tmp_path: pathlib.Path, channel: s
         ("tool", True, True),
     ]
     assert lock.read_text(encoding="utf-8") == strong
+
+
+@pytest.mark.parametrize(
+    ("lock", "formats", "says"),
+    [
+        ("environment.yml", (), "environment.yml would be overwritten, but it is what is read"),
+        ("cache", (), "cache cannot be written: it is a directory"),
+        ("environment.yml/conda-lock.yml", (), "environment.yml is no directory"),
+        ("explicit-linux-64.txt", ("explicit",), "explicit-linux-64.txt would be written twice"),
+        ("pixi.lock", ("pixi",), "pixi.lock would be written twice"),
+    ],
+)
+def test_outputs_that_are_in_the_way_are_told_before_anything_is_asked(
+    tmp_path: pathlib.Path, channel: str, monkeypatch: pytest.MonkeyPatch, lock: str, formats: tuple[str, ...], says: str
+):
+    (tmp_path / "cache").mkdir()
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    monkeypatch.setattr("ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.rattler.call", None)
+    with pytest.raises(Problem, match=says):
+        run(file, lock=lock, formats=formats)
+    assert file.read_text(encoding="utf-8") == ENVIRONMENT.format(channel=channel)
+
+
+def test_a_list_is_not_overwritten_by_what_is_made_of_it(tmp_path: pathlib.Path, channel: str):
+    file = written(tmp_path, "explicit-linux-64.txt", f"@EXPLICIT\n{channel}/linux-64/other-1.0-h0_0.conda\n")
+    with pytest.raises(Problem, match="explicit-linux-64.txt would be overwritten, but it is what is read"):
+        run(file, formats=("explicit",))
+    with pytest.raises(Problem, match="explicit-linux-64.txt would be overwritten, but it is what is read"):
+        run(file, lock=file.name)
+
+
+def test_a_file_that_is_referred_to_is_not_overwritten(tmp_path: pathlib.Path, channel: str):
+    written(tmp_path, "requirements-linux-64.txt", "six==1.16.0\n")
+    text = ENVIRONMENT.format(channel=channel) + "  - pip:\n    - -r requirements-linux-64.txt\n"
+    with pytest.raises(Problem, match="requirements-linux-64.txt would be overwritten, but it is what is read"):
+        run(written(tmp_path, "environment.yml", text), formats=("requirements",))
+
+
+def test_a_pixi_lock_that_is_converted_stays(tmp_path: pathlib.Path, channel: str):
+    run(written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel)), formats=("pixi",))
+    before = (tmp_path / "pixi.lock").read_bytes()
+    for options in ({"lock": "pixi.lock"}, {"formats": ("pixi",)}):
+        with pytest.raises(Problem, match="pixi.lock would be overwritten, but it is what is read"):
+            run(tmp_path / "pixi.lock", **options)
+    assert (tmp_path / "pixi.lock").read_bytes() == before
+
+
+def test_a_pixi_lock_of_other_packages_is_written_again(tmp_path: pathlib.Path, channel: str):
+    text = ENVIRONMENT.format(channel=channel)
+    file = written(tmp_path, "environment.yml", text)
+    run(file, formats=("pixi",))
+    file.write_text(text + "  - other==1.0\n", encoding="utf-8")
+    run(file)
+    outcome = run(file, formats=("pixi",))
+    assert list(outcome.texts) == [str(tmp_path / "pixi.lock")]
+    found = documents.read(str(tmp_path / "pixi.lock")).platforms["linux-64"]
+    assert "other" in [entry.package.name for entry in found]
+    assert not run(file, formats=("pixi",)).texts
+
+
+def test_two_locks_whose_files_are_the_same_are_refused(tmp_path: pathlib.Path, channel: str):
+    files = [written(tmp_path, f"{name}.yml", ENVIRONMENT.format(channel=channel)) for name in ("a", "b")]
+    options = planning.Options(formats=("explicit",))
+    settings = Settings(tools.find(None, None), Network(), str(tmp_path / "cache"))
+    outcomes = [
+        job.make(job.observe(hosts.Asked(str(file), f"{file}.lock"), job.Input(), options), options, settings) for file in files
+    ]
+    with pytest.raises(Problem, match=r"explicit-linux-64.txt would be written for .*a.yml.lock and for .*b.yml.lock"):
+        job.to_write(outcomes)
+    assert list(job.to_write(outcomes[:1]))[-1] == f"{files[0]}.lock"
+
+
+def test_an_input_that_changes_meanwhile_is_told(tmp_path: pathlib.Path, channel: str):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    options = planning.Options()
+    observed = job.observe(hosts.Asked(str(file), str(tmp_path / "conda-lock.yml")), job.Input(), options)
+    outcome = job.make(observed, options, Settings(tools.find(None, None), Network(), str(tmp_path / "cache")))
+    file.write_text(ENVIRONMENT.format(channel=channel) + "  - other==1.0\n", encoding="utf-8")
+    with pytest.raises(Problem, match="environment.yml was changed while it was being locked. Lock it again."):
+        job.to_write([outcome])

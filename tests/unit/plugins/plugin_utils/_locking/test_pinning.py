@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, planning
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, outputs, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
 
@@ -32,7 +32,7 @@ def observed(file: pathlib.Path, text: bytes | None, reader: job.Input, **option
 def lock(file: pathlib.Path, text: bytes, reader: job.Input, **options: t.Any) -> job.Outcome:
     settings = Settings(tools.find(None, None), Network(timeout=5, retries=0), str(file.parent / "cache"))
     outcome = job.make(observed(file, text, reader, **options), planning.Options(**options), settings)
-    job.write(outcome)
+    outputs.write(job.to_write([outcome]))
     return outcome
 
 

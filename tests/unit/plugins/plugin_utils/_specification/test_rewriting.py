@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading, rewriting
 
+FILE = "environments/ai/environment.yml"
+
 TEXT = """\
 # ours
 name: x   # a name
@@ -37,8 +39,8 @@ def test_only_the_specs_change():
     for begin in ("", "\ufeff"):
         for end in ("\n", "\r\n"):
             text = begin + TEXT.replace("\n", end)
-            assert rewriting.pinned(text, pins) == begin + expected.replace("\n", end)
-            assert rewriting.pinned(text, {}) == text
+            assert rewriting.pinned(text, FILE, pins) == begin + expected.replace("\n", end)
+            assert rewriting.pinned(text, FILE, {}) == text
 
 
 @pytest.mark.parametrize(
@@ -59,18 +61,18 @@ def test_only_the_specs_change():
 )
 def test_styles(text, pin, new):
     if new is None:
-        assert rewriting.pinned(text, {2: pin}) == text.replace("numpy", pin)
+        assert rewriting.pinned(text, FILE, {2: pin}) == text.replace("numpy", pin)
     elif new.endswith("\n"):
-        assert rewriting.pinned(text, {1: pin}) == new
+        assert rewriting.pinned(text, FILE, {1: pin}) == new
     else:
         with pytest.raises(Problem) as caught:
-            rewriting.pinned(text, {1: pin})
+            rewriting.pinned(text, FILE, {1: pin})
         assert new in str(caught.value)
 
 
 def test_a_block_scalar_is_refused():
-    with pytest.raises(Problem, match="takes more than this line"):
-        rewriting.pinned("dependencies:\n- >-\n  numpy\n", {2: "numpy==1"})
+    with pytest.raises(Problem, match="^environments/ai/environment.yml, line 2: the dependency takes more than this line"):
+        rewriting.pinned("dependencies:\n- >-\n  numpy\n", FILE, {2: "numpy==1"})
 
 
 NAME = st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True)
@@ -99,7 +101,7 @@ def written(lines, end, indent):
 def test_the_new_text_says_the_old_with_those_specs_changed(lines, end, indent, data):
     text, numbers = written(lines, end, indent)
     pins = data.draw(st.dictionaries(st.sampled_from(numbers), SPEC))
-    new = rewriting.pinned(text, pins)
+    new = rewriting.pinned(text, FILE, pins)
     before, after = (reading.parse(one.encode(), "f") for one in (text, new))
     assert [(one.where, pins.get(one.where.number, one.text)) for one in before.conda] == [
         (one.where, one.text) for one in after.conda
