@@ -21,6 +21,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import 
     freshness,
     hosts,
     job,
+    options,
     outputs,
     planning,
     predicted,
@@ -78,6 +79,7 @@ class ActionModule(ActionBase):
         _validated, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
         arguments = _plain(arguments)
         try:
+            options.check(arguments)
             outcomes = self._outcomes(self._asked(arguments, task_vars), arguments)
         except Problem as problem:
             result.update(failed=True, msg=str(problem), **problem.facts)
@@ -92,6 +94,8 @@ class ActionModule(ActionBase):
                 if outcome.changes
             ],
         )
+        if not outcomes:
+            result["msg"] = "No environment of these hosts names a file that it is made from (conda_env_environments), so nothing is locked."
         for outcome in outcomes:
             if outcome.findings:
                 lines = "".join(f"\n- {finding}" for finding in outcome.findings)
@@ -127,7 +131,7 @@ class ActionModule(ActionBase):
 
     def _outcomes(self, asked: t.Sequence[hosts.Asked], arguments: dict[str, t.Any]) -> list[job.Outcome]:
         """Make all locks, and write them when all are made: an error about one leaves the others as they are."""
-        options = planning.Options(
+        chosen = planning.Options(
             platforms=tuple(arguments["platforms"]),
             virtual_packages=arguments["virtual_packages"],
             exclude_newer=arguments["exclude_newer"] or "",
@@ -148,7 +152,9 @@ class ActionModule(ActionBase):
         with contextlib.ExitStack() as stack:
             for one in sorted(asked, key=lambda one: os.path.realpath(one.lock)):  # in one order, or two runs wait for each other
                 stack.enter_context(job.alone(one.lock, settings.cache))
-            outcomes = [self._lock(observed, options, settings) for observed in [job.observe(one, reader, options) for one in asked]]
+            observed = [job.observe(one, reader, chosen) for one in asked]
+            planning.check_update(chosen.update, [(one.present, one.specification) for one in observed])
+            outcomes = [self._lock(one, chosen, settings) for one in observed]
             texts = job.to_write(outcomes)
             if self._task.check_mode:
                 predicted.store(C.DEFAULT_LOCAL_TMP, texts)
@@ -156,14 +162,14 @@ class ActionModule(ActionBase):
                 outputs.write(texts)
         return outcomes
 
-    def _lock(self, observed: job.Job, options: planning.Options, settings: Settings) -> job.Outcome:
+    def _lock(self, observed: job.Job, chosen: planning.Options, settings: Settings) -> job.Outcome:
         if observed.why is not None and observed.targets:
             platforms = " and ".join(target.platform for target in observed.targets)
             file = os.path.relpath(observed.asked.file)
             self._display.display(f"{file}: solving for {platforms}, because {observed.why}", stderr=True)
             for warning in observed.warnings:
                 self._display.warning(warning)
-        return job.make(observed, options, settings)
+        return job.make(observed, chosen, settings)
 
 
 def _plain(value: t.Any) -> t.Any:

@@ -48,7 +48,7 @@ options:
     elements: str
   virtual_packages:
     description:
-      - What hosts have, by platform, as dictionaries of virtual packages and versions. Entries win over what was learnt from O(hosts);
+      - What hosts have, by platform, as dictionaries of virtual packages and versions, in quotation marks. Entries win over what was learnt from O(hosts);
         an empty version hides one.
       - Without any of both, what the present lock was made for counts, and without a lock C(__linux=5.10), C(__glibc=2.28) and the platform's oldest processor, and no GPU.
     type: dict
@@ -60,6 +60,7 @@ options:
     description:
       - Names of packages that may change; everything else stays as the present lock has it, as far as O(file) allows. An empty list
         changes only what O(file) forces.
+      - Of several locks, those that have none of the packages stay. A name that none of them has, and no input asks for, is an error.
       - If it is not given, whatever has to be solved is solved anew.
     type: list
     elements: str
@@ -83,7 +84,9 @@ options:
     choices: [enforce, warn, 'off']
     default: enforce
   pin:
-    description: Write the pins that the solve gives into O(file), an C(environment.yml), where a dependency is loose. Comments and order stay.
+    description:
+      - Write the pins that the solve gives into O(file), an C(environment.yml), where a dependency is loose. Comments and order stay.
+      - Whatever O(policy) is, it looks for loose dependencies then.
     type: bool
     default: false
   code:

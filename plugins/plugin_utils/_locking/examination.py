@@ -30,7 +30,7 @@ def examine(
 ) -> list[policy.Finding]:
     """Return all findings; nothing, and no question to channels, where the policy is ``off``."""
     found = []
-    if options.policy != "off":
+    if options.policy != "off" or options.pin:
         names = policy.names_to_look_up(specification, settings.pypi_names)
         offered = conda.look_up(specification.channels, list(solved), names, settings) if names else {}
         found += policy.examine(specification, solved, offered, settings.pypi_names)

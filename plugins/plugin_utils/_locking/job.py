@@ -31,7 +31,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import do
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import VARIABLES, Document, Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import completing, conda, pip
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import policy, reading, sources
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import imports, policy, reading, sources
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
     Channel,
     Specification,
@@ -121,12 +121,16 @@ def alone(lock: str, cache: str) -> t.Iterator[None]:
 
 def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job:
     """Read the input and the present lock, and tell whether it has to be made. Raises Problem."""
+    if options.code:
+        imports.require_directory(options.code)
     content = sources.content(asked.file)
     if documents.is_lock(content):
         specification = Specification(asked.file, KIND)
         why = "it is a lock, which is written in other formats"
         return Job(asked, specification, (), None, why, (), reader, content=content)
     specification = _read(content, asked.file, reader)
+    if specification.conda and not specification.channels:
+        raise Problem(f"{asked.file} names no channels, and {reading.CHANNELS_OPTION} is empty: name one in either, such as conda-forge.")
     outputs.check([asked.lock], specification.files())
     present = None
     if os.path.exists(asked.lock):
@@ -168,7 +172,7 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
         findings = [one for one in findings if one.where.number not in pins or one.kind != policy.LOOSE]
     if options.policy == "enforce":
         examination.refuse_loose(job.asked.file, findings)
-    made = document(job, platforms, options)
+    made = document(job, platforms, options, any(one.kind == policy.LOOSE for one in findings))
     texts = files.texts(made, job.asked.lock, options.formats)
     written |= _different(texts)
     changes = differences.between(job.present, made)
@@ -270,12 +274,14 @@ def to_write(outcomes: t.Iterable[Outcome]) -> dict[str, str]:
     return {**texts, **locks}
 
 
-def document(job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: planning.Options) -> Document:
-    """Return the lock of ``job`` with ``platforms``."""
+def document(
+    job: Job, platforms: t.Mapping[str, tuple[Entry, ...]], options: planning.Options, loose: bool = False
+) -> Document:
+    """Return the lock of ``job`` with ``platforms``. ``loose``: whether something is not pinned."""
     specification = job.specification
     digest = specification.digest()
     pip_options = specification.pip_options
-    custom = {planning.SPECIFICATION: digest, planning.POLICY: options.policy}
+    custom = {planning.SPECIFICATION: digest, planning.POLICY: planning.examined(options, loose)}
     if options.exclude_newer:
         custom[planning.EXCLUDE_NEWER] = options.exclude_newer
     from_options = [one for one in specification.channels if one.where.path == reading.CHANNELS_OPTION]

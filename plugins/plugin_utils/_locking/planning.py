@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking.options import near
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
@@ -33,6 +34,10 @@ CHANNELS = "lockstep.channels"
 
 #: From lax to strict: what was examined strictly need not be examined again laxly.
 POLICIES = ("off", "warn", "enforce")
+
+#: The same, as a lock records it: under ``warn`` all pins that could be written may have been.
+_PINNED = "warn, pinned"
+_EXAMINED = ("off", "warn", _PINNED, "enforce")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +79,6 @@ def targets(
     found = []
     for platform in sorted(set(platforms)):
         given = options.virtual_packages.get(platform) or {}
-        wrong = [name for name in given if not name.startswith("__")]
-        if wrong:
-            raise Problem(f"virtual_packages: {platform}: {wrong[0]} is no virtual package; their names begin with __.")
         have, said = hosts.least(by_platform.get(platform, ()), given)
         warnings += said
         if platform in before and (asked.absent or not asked.hosts):
@@ -158,11 +160,13 @@ def reason(
         return "the present lock does not say what it was made from"
     if made_from != digest:
         return "what is wanted has changed since"
-    if options.update:
-        return f"{', '.join(options.update)} may change"
-    before = POLICIES.index(present.custom[POLICY]) if present.custom.get(POLICY) in POLICIES else 0
-    if POLICIES.index(options.policy) > before:
+    if moving := [name for name in options.update or () if canonical(name) in _names(present)]:
+        return f"{', '.join(moving)} may change"
+    before = _EXAMINED.index(present.custom[POLICY]) if present.custom.get(POLICY) in _EXAMINED else 0
+    if _EXAMINED.index(options.policy) > before:
         return "its pins were not looked at yet"
+    if options.pin and _EXAMINED.index(_PINNED) > before:
+        return "its pins were not written yet"
     if present.custom.get(EXCLUDE_NEWER, "") != options.exclude_newer:
         return "exclude_newer has changed since"
     platforms = [target.platform for target in those]
@@ -184,17 +188,36 @@ def _difference(before: t.Mapping[str, str] | None, target: Target) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
+def examined(options: Options, loose: bool) -> str:
+    """Return how strictly a lock has been examined, as it records it. ``loose``: whether anything is left that is not pinned."""
+    if options.policy == "off" and not options.pin:
+        return "off"
+    if not loose:
+        return "enforce"
+    return _PINNED if options.pin else options.policy
+
+
+def check_update(update: t.Sequence[str] | None, jobs: t.Iterable[tuple[Document | None, Specification]]) -> None:
+    """Raise Problem if ``update`` names what neither a present lock has nor an input asks for. ``jobs``: all that are locked."""
+    known: set[str] = set()
+    for present, specification in jobs:
+        known |= _names(present) if present else set()
+        known |= {canonical(one.name) for one in (*specification.conda, *specification.pip)}
+    unknown = [name for name in update or () if canonical(name) not in known]
+    if unknown:
+        meant = "".join(near(canonical(name), known) for name in unknown[:1])
+        raise Problem(f"update: {', '.join(unknown)}: no present lock has such a package, and no input asks for it{meant}.")
+
+
+def _names(present: Document) -> set[str]:
+    return {canonical(entry.package.name) for entries in present.platforms.values() for entry in entries}
+
+
 def kept(present: Document | None, update: t.Sequence[str] | None) -> dict[str, list[Entry]]:
-    """Return by platform the entries that stay where they can; raises Problem if ``update`` names what is not there."""
-    if update is None:
-        return {}
-    if present is None:
+    """Return by platform the entries that stay where they can: all but those that ``update`` names."""
+    if update is None or present is None:
         return {}
     names = {canonical(name) for name in update}
-    there = {canonical(entry.package.name) for entries in present.platforms.values() for entry in entries}
-    unknown = sorted(names - there)
-    if unknown:
-        raise Problem(f"update: {', '.join(unknown)}: the present lock has no such package.")
     return {
         platform: [entry for entry in entries if canonical(entry.package.name) not in names]
         for platform, entries in present.platforms.items()
@@ -212,8 +235,8 @@ def moment(exclude_newer: str | None) -> datetime.datetime | None:
         found = datetime.datetime.fromisoformat(exclude_newer)
         if found.tzinfo is None:
             raise ValueError
-        return found
-    except ValueError:
+        return found.astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError):
         raise Problem(
             f"exclude_newer: {exclude_newer} is neither a date (2026-11-25) nor a moment with its time zone (2026-11-25T12:00:00Z)."
         ) from None

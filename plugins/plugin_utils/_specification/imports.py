@@ -65,12 +65,17 @@ _MOST_FILES = 20_000
 _PASSED_OVER = frozenset([".git", ".ipynb_checkpoints", "__pycache__", "node_modules", "site-packages", ".venv", "venv", ".tox"])
 
 
+def require_directory(directory: str) -> None:
+    """Raise Problem if there is no such directory."""
+    if not os.path.isdir(directory):
+        raise Problem(f"code: {directory} is not a directory on the controller.")
+
+
 def examine(specification: Specification, directory: str, pypi_names: t.Mapping[str, str]) -> list[Finding]:
     """Return direct dependencies that nothing below ``directory`` imports, imports that nothing asked for brings, and files that
     cannot be read. Raises Problem if there is no such directory.
     """
-    if not os.path.isdir(directory):
-        raise Problem(f"code: {directory} is not a directory on the controller.")
+    require_directory(directory)
     imports, local, findings = _read_all(directory)
     asked = {requirement.name: requirement.where for requirement in specification.pip}
     known = {**provided.WELL_KNOWN, **pypi_names}

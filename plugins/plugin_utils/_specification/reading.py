@@ -82,13 +82,18 @@ def parse(
     raise Problem(f"{path} is neither an environment.yml nor a requirements file, nor an @EXPLICIT list of conda's.")
 
 
+def check_python(python: str) -> None:
+    """Raise Problem if what the option python says is no exact version."""
+    if not _PYTHON.fullmatch(python):
+        raise Problem(f"The option python is {python}: give an exact version, such as 3.10.14.")
+
+
 def _completed(specification: Specification, channels: t.Sequence[str], python: str | None) -> Specification:
     """Return ``specification`` with what the options say where it is silent."""
     path = specification.path
     if not any(spec.name == "python" for spec in specification.conda):
-        if python and not _PYTHON.fullmatch(python):
-            raise Problem(f"The option python is {python}: give an exact version, such as 3.10.14.")
         if python:
+            check_python(python)
             spec = CondaSpec(f"python=={python}", "python", Where(PYTHON_OPTION))
             specification = dataclasses.replace(specification, conda=(spec, *specification.conda))
         elif specification.kind == requirements_txt.KIND:

@@ -97,8 +97,30 @@ def test_only_what_may_change_does(tmp_path: pathlib.Path, channel: str):
     assert versions(outcome) == {"python": "3.10.14", "library": "1.0", "other": "2.0"}
     assert [change.after.label for change in outcome.changes["linux-64"] if change.after] == ["other 2.0 h0_0"]
     assert versions(run(file, policy="warn")) == {"python": "3.10.14", "library": "2.0", "other": "2.0"}
-    with pytest.raises(Problem, match="update: nonsense: the present lock has no such package"):
-        run(file, policy="off", update=("nonsense",))
+    assert not run(file, policy="warn", update=("elsewhere",)).texts  # a package of another lock
+
+
+@pytest.mark.parametrize("policy", ["warn", "off"])
+def test_pins_are_written_also_where_a_loose_file_is_locked_already_and_that_once(
+    tmp_path: pathlib.Path, channel: str, monkeypatch: pytest.MonkeyPatch, policy: str
+):
+    text = f"channels: ['{channel}']\ndependencies:\n  - python\n  - other  # why\n"
+    file = written(tmp_path, "environment.yml", text)
+    run(file, policy=policy)
+    assert run(file, policy=policy, pin=True).job.why == "its pins were not written yet"
+    pinned = text.replace("- python", "- python==3.10.14").replace("- other ", "- other==2.0 ")
+    assert file.read_text(encoding="utf-8") == pinned
+    monkeypatch.setattr("ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.rattler.call", None)
+    for options in ({"policy": policy, "pin": True}, {"policy": policy}, {}):
+        assert not run(file, **options).texts
+
+
+def test_what_is_pinned_need_not_be_examined_again_more_strictly(tmp_path: pathlib.Path, channel: str):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    before = run(file, policy="warn").texts
+    assert run(file).job.why is None
+    (tmp_path / "conda-lock.yml").unlink()
+    assert run(file).texts == before
 
 
 @pytest.mark.parametrize(
@@ -120,7 +142,7 @@ def test_why_there_has_to_be_another_lock(tmp_path: pathlib.Path, channel: str, 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("25.11.2026", "neither a date"), ("2026-11-25T12:00:00", "nor a moment with its time zone"), ("2026-02-30", "neither a date")],
+    [("25.11.2026", "neither a date"), ("2026-11-25T12:00:00", "nor a moment with its time zone"), ("2026-02-30", "neither a date"), ("9999-12-31", "neither"), ("0001-01-01T00:00:00+14:00", "neither")],
 )
 def test_a_date_that_is_none(text: str, says: str):
     with pytest.raises(Problem, match=says):
@@ -130,19 +152,6 @@ def test_a_date_that_is_none(text: str, says: str):
 def test_a_date_is_its_end():
     end = planning.moment("2026-11-25")
     assert end is not None and end.isoformat() == "2026-11-26T00:00:00+00:00"
-
-
-@pytest.mark.parametrize(
-    ("virtual", "says"),
-    [
-        ({"linux-aarch64": {}}, "virtual_packages: linux-aarch64 is not locked for"),
-        ({"linux-64": {"cuda": "12"}}, "linux-64: cuda is no virtual package"),
-    ],
-)
-def test_virtual_packages_that_make_no_sense(tmp_path: pathlib.Path, channel: str, virtual: dict[str, t.Any], says: str):
-    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
-    with pytest.raises(Problem, match=says):
-        run(file, virtual_packages=virtual)
 
 
 def test_a_lock_with_md5_only_gets_its_sha256(tmp_path: pathlib.Path, channel: str):
@@ -238,3 +247,16 @@ def test_an_input_that_changes_meanwhile_is_told(tmp_path: pathlib.Path, channel
     file.write_text(ENVIRONMENT.format(channel=channel) + "  - other==1.0\n", encoding="utf-8")
     with pytest.raises(Problem, match="environment.yml was changed while it was being locked. Lock it again."):
         job.to_write([outcome])
+
+
+def test_an_input_without_channels_is_told(tmp_path: pathlib.Path):
+    file = written(tmp_path, "environment.yml", "dependencies: [python==3.10.14]\n")
+    with pytest.raises(Problem, match="environment.yml names no channels, and the option channels is empty: name one in either"):
+        run(file)
+
+
+def test_code_that_is_nowhere_is_told_before_anything_is_solved(tmp_path: pathlib.Path, channel: str):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    run(file)
+    with pytest.raises(Problem, match="code: .*/nowhere is not a directory on the controller"):
+        run(file, code=str(tmp_path / "nowhere"))

@@ -11,7 +11,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Document, Entry
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import Specification
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import CondaSpec, Specification, Where
 
 LOCK = "/ai/conda-lock.yml"
 SPECIFICATION = Specification("/ai/environment.yml", "environment.yml")
@@ -105,3 +105,39 @@ def test_a_lock_does_not_lose_cuda_because_of_a_driver_that_does_not_answer(thos
 def test_hosts_whose_platform_is_not_asked_for_are_named():
     _targets, warnings = planning.targets(asked(("gpu01", GPU)), SPECIFICATION, planning.Options(platforms=("linux-aarch64",)))
     assert warnings == ["platforms: linux-64 is not among them, so /ai/conda-lock.yml has nothing for gpu01."]
+
+
+def test_a_platform_that_is_not_locked_for_has_no_virtual_packages():
+    with pytest.raises(Problem, match="virtual_packages: linux-aarch64 is not locked for; the platforms are linux-64"):
+        planning.targets(asked(("gpu01", GPU)), SPECIFICATION, planning.Options(virtual_packages={"linux-aarch64": {}}))
+
+
+WISH = Specification("/ai/environment.yml", "environment.yml", conda=(CondaSpec("new_package", "new_package", Where("/ai/environment.yml", 3)),))
+
+
+@pytest.mark.parametrize(
+    ("update", "says"),
+    [
+        (None, ""),
+        ((), ""),
+        (("a",), ""),
+        (("A",), ""),
+        (("New-Package",), ""),
+        (("new_pakcage", "a"), "update: new_pakcage: no present lock has such a package, and no input asks for it (did you mean new-package?)."),
+        (("x", "y"), "update: x, y: no present lock has such a package, and no input asks for it."),
+    ],
+)
+def test_update_names_what_a_lock_has_or_an_input_asks_for(update: tuple[str, ...] | None, says: str):
+    present = first_lock(("gpu01", GPU))
+    try:
+        planning.check_update(update, [(present, SPECIFICATION), (None, WISH)])
+        found = ""
+    except Problem as problem:
+        found = str(problem)
+    assert found == says
+
+
+def test_update_moves_only_locks_that_have_the_package():
+    present = first_lock(("gpu01", GPU))
+    assert why(present, asked(("gpu01", GPU)), update=("a",)) == "a may change"
+    assert why(present, asked(("gpu01", GPU)), update=("other",)) is None
