@@ -88,11 +88,7 @@ class ActionModule(ActionBase):
             changed=any(outcome.texts for outcome in outcomes),
             locks=[_returned(outcome) for outcome in outcomes],
             plan=[str(outcome) for outcome in outcomes if outcome.texts],
-            diff=[
-                differences.diff(outcome.job.asked.lock, outcome.changes, outcome.job.present is not None)
-                for outcome in outcomes
-                if outcome.changes
-            ],
+            diff=[diff for outcome in outcomes for diff in outcome.diff()],
         )
         if not outcomes:
             result["msg"] = "No environment of these hosts names a file that it is made from (conda_env_environments), so nothing is locked."

@@ -144,7 +144,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The difference is of packages, not of lines.
+      - The difference is of packages and of what else the lock says, not of lines, and of the lines that pins are written into.
   idempotent:
     support: full
   platform:

@@ -35,8 +35,13 @@ def paths(lock: str, platforms: t.Iterable[str], formats: t.Collection[str]) -> 
     return [*(os.path.join(os.path.dirname(lock), name) for name in names), *pixi, lock]
 
 
-def texts(document: Document, lock: str, formats: tuple[str, ...]) -> dict[str, str]:
+def texts(document: Document, lock: str, formats: t.Collection[str]) -> dict[str, str]:
     """Return the text of each file by its path, the lock last. Raises Problem about what a format cannot hold."""
+    return {**others(document, lock, formats), lock: conda_lock_text.text(document)}
+
+
+def others(document: Document, lock: str, formats: t.Collection[str]) -> dict[str, str]:
+    """Return the text of each file but the lock, which takes the longest to write, by its path. Raises Problem as ``texts``."""
     found = []
     for platform in sorted(document.platforms):
         if "explicit" in formats:
@@ -47,7 +52,7 @@ def texts(document: Document, lock: str, formats: tuple[str, ...]) -> dict[str, 
             found.append(requirements_text.text(document, platform))
     if "pixi" in formats:
         found.append(pixi_text.text(document))
-    return dict(zip(paths(lock, document.platforms, formats), [*found, conda_lock_text.text(document)], strict=True))
+    return dict(zip(paths(lock, document.platforms, formats)[:-1], found, strict=True))
 
 
 def _names(platform: str) -> dict[str, str]:

@@ -92,6 +92,16 @@ class Outcome:
     findings: tuple[policy.Finding, ...] = ()
     files: tuple[str, ...] = ()
 
+    def diff(self) -> list[dict[str, str]]:
+        """Return Ansible's diffs of the input, if pins are written into it, and of the lock."""
+        asked = self.job.asked
+        found = []
+        if asked.file in self.texts and asked.file != asked.lock:
+            found.append(differences.pins(asked.file, self.job.content, self.texts[asked.file]))
+        if asked.lock in self.texts:
+            found.append(differences.diff(asked.lock, self.job.present, self.document, self.changes))
+        return found
+
     def __str__(self) -> str:
         number = differences.count(self.changes)
         what = f"{number} package{' changes' if number == 1 else 's change'}" if number else "no package changes"
@@ -140,6 +150,8 @@ def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job
     paths = files.paths(asked.lock, [target.platform for target in targets], options.formats)
     outputs.check(paths, specification.files())
     why = planning.reason(present, specification.digest(), targets, options)
+    if present and why is None and present.custom.get(VARIABLES) != _variables(specification):
+        why = "its variables are not those of the input"
     return Job(asked, specification, tuple(targets), present, why, specification.notes, reader, tuple(warnings), content)
 
 
@@ -148,12 +160,13 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
     if job.specification.kind == KIND:
         return _converted(job, options, settings)
     if job.why is None and job.present is not None:
-        texts = files.texts(job.present, job.asked.lock, options.formats)
-        there = tuple(texts)
+        texts = files.others(job.present, job.asked.lock, options.formats)
+        paths = (*texts, job.asked.lock)
         # The lock does not have all that a pixi.lock says, so one with the same packages is taken for what was written with the lock.
-        if _has_packages(files.pixi_lock(job.asked.lock), job.present):
-            texts.pop(files.pixi_lock(job.asked.lock), None)
-        return Outcome(job, job.present, _different(texts), {}, files=there)
+        pixi = files.pixi_lock(job.asked.lock)
+        if pixi in texts and _has_packages(pixi, job.present):
+            del texts[pixi]
+        return Outcome(job, job.present, _different(texts), {}, files=paths)
     keep = planning.kept(job.present, options.update)
     solved, notes = _conda_part(job, settings, keep)
     platforms: dict[str, tuple[Entry, ...]] = {}
@@ -187,6 +200,10 @@ def _converted(job: Job, options: planning.Options, settings: Settings) -> Outco
     in_place = documents.is_conda_lock(job.content) and os.path.realpath(job.asked.lock) == os.path.realpath(job.asked.file)
     outputs.check(paths)
     outputs.check(paths[:-1] if in_place else paths, [job.asked.file])
+    present = found if in_place else documents.read(job.asked.lock) if os.path.exists(job.asked.lock) else None
+    if present:
+        documents.check_unedited(present, job.asked.lock)
+    job = dataclasses.replace(job, present=present)
     platforms = {}
     notes: list[str] = []
     for platform, entries in found.platforms.items():
@@ -205,7 +222,7 @@ def _converted(job: Job, options: planning.Options, settings: Settings) -> Outco
     texts = files.texts(made, job.asked.lock, options.formats)
     if made == found and in_place:
         del texts[job.asked.lock]
-    return Outcome(job, made, _different(texts), {}, tuple(notes), files=tuple(paths))
+    return Outcome(job, made, _different(texts), differences.between(present, made), tuple(notes), files=tuple(paths))
 
 
 def _with_sha256(entry: Entry, completed: Entry) -> Entry:
@@ -290,8 +307,8 @@ def document(
     for spec in specification.conda:
         if spec.where.path == reading.PYTHON_OPTION:
             custom[planning.PYTHON] = spec.text.removeprefix("python==")
-    if specification.variables:
-        custom[VARIABLES] = json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False)
+    if variables := _variables(specification):
+        custom[VARIABLES] = variables
     for target in job.targets:
         custom[planning.VIRTUAL_PACKAGES + target.platform] = planning.recorded(target.virtual_packages)
     indexes = () if pip_options.no_index else (pip_options.index_url, *pip_options.extra_index_urls)
@@ -303,6 +320,11 @@ def document(
         sources=(os.path.relpath(job.asked.file, os.path.dirname(job.asked.lock)),),
         custom=custom,
     )
+
+
+def _variables(specification: Specification) -> str | None:
+    """Return the variables as a lock has them."""
+    return json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False) if specification.variables else None
 
 
 def _public(channel: Channel) -> str:

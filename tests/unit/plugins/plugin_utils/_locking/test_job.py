@@ -260,3 +260,67 @@ def test_code_that_is_nowhere_is_told_before_anything_is_solved(tmp_path: pathli
     run(file)
     with pytest.raises(Problem, match="code: .*/nowhere is not a directory on the controller"):
         run(file, code=str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("policy", ["warn", "enforce"])
+def test_the_diff_tells_of_each_file_what_changes_and_no_secret(tmp_path: pathlib.Path, channel: str, policy: str):
+    text = f"channels: ['{channel}']\ndependencies:\n  - python\n  - tool==1.0\n# https://me:Sesame-7@files.example.org/x\n"
+    file = written(tmp_path, "environment.yml", text + "variables: {KEY: Sesame-8}\n")
+    pins, lock = run(file, pin=True, policy=policy).diff()
+    assert pins["before_header"] == pins["after_header"] == str(file)
+    assert (pins["before"], pins["after"]) == ("  - python\n", "  - python==3.10.14\n")
+    assert lock["before_header"] == f"{tmp_path}/conda-lock.yml (absent)" and not lock["before"]
+    assert "linux-64: tool 1.0 h0_0\n" in lock["after"] and "variable KEY\n" in lock["after"]
+    assert "Sesame" not in str([pins, lock])
+    assert run(file).diff() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after"),
+    [
+        ("KEY: a", "KEY: b", ["variable KEY"], ["variable KEY, with another value"]),
+        ("KEY: a", "OTHER: a", ["variable KEY"], ["variable OTHER"]),
+        ("dependencies:", "platforms: [linux-64]\ndependencies:", [], []),
+    ],
+)
+def test_what_changes_without_a_package_is_in_the_diff(
+    tmp_path: pathlib.Path, channel: str, old: str, new: str, before: list[str], after: list[str]
+):
+    text = ENVIRONMENT.format(channel=channel) + "variables: {KEY: a}\n"
+    file = written(tmp_path, "environment.yml", text)
+    run(file)
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    (diff,) = run(file).diff()
+    for side, expected in (("before", before), ("after", after)):
+        wanted, *facts = diff[side].splitlines()
+        assert wanted.startswith("what is wanted: ") and facts == expected
+
+
+def test_variables_that_were_edited_in_the_lock_are_those_of_the_input_again(tmp_path: pathlib.Path, channel: str):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel) + "variables: {KEY: a}\n")
+    before = run(file).texts
+    lock = tmp_path / "conda-lock.yml"
+    lock.write_text(lock.read_text(encoding="utf-8").replace('{"KEY": "a"}', '{"KEY": "b"}'), encoding="utf-8")
+    outcome = run(file)
+    assert outcome.job.why == "its variables are not those of the input" and outcome.texts == before
+
+
+def test_a_lock_whose_input_is_a_lock_is_told_in_full(tmp_path: pathlib.Path, channel: str):
+    run(written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel)), formats=("pixi",))
+    outcome = run(tmp_path / "pixi.lock", lock="from-pixi.yml")
+    assert [one.after.label for one in outcome.changes["linux-64"] if one.after] == [
+        *("library 2.0 h0_0", "python 3.10.14 h0_0", "tool 1.0 h0_0")
+    ]
+    assert [diff["before_header"] for diff in outcome.diff()] == [f"{tmp_path}/from-pixi.yml (absent)"]
+    written(tmp_path, "notes.txt", "what I have to buy\n")
+    with pytest.raises(Problem, match="notes.txt"):
+        run(tmp_path / "pixi.lock", lock="notes.txt")
+
+
+def test_a_large_lock_that_is_as_wanted_is_not_written_out_again(
+    tmp_path: pathlib.Path, channel: str, monkeypatch: pytest.MonkeyPatch
+):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    run(file)
+    monkeypatch.setattr("ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.conda_lock_text.text", None)
+    assert not run(file, formats=("requirements",)).job.why
