@@ -46,7 +46,7 @@ def refuse_loose(file: str, findings: t.Iterable[policy.Finding]) -> None:
         raise Problem(normal_form.listing(f"{file} asks for what is not pinned", loose, _WAYS_OUT))
 
 
-def pinned(content: bytes, file: str, pins: t.Mapping[int, str]) -> str:
+def pinned(content: bytes, file: str, pins: t.Iterable[tuple[int, str]]) -> str:
     """Return the ``content`` of ``file`` with ``pins`` on their lines. Raises Problem."""
     try:
         return rewriting.pinned(content.decode(), file, pins)

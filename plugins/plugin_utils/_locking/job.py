@@ -139,13 +139,14 @@ def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job
         why = "it is a lock, which is written in other formats"
         return Job(asked, specification, (), None, why, (), reader, content=content)
     specification = _read(content, asked.file, reader)
+    if not (specification.conda or specification.pip or specification.archives):
+        raise Problem(f"{asked.file} asks for no packages: nothing stands in its dependencies.")
     if specification.conda and not specification.channels:
         raise Problem(f"{asked.file} names no channels, and {reading.CHANNELS_OPTION} is empty: name one in either, such as conda-forge.")
     outputs.check([asked.lock], specification.files())
     present = None
     if os.path.exists(asked.lock):
-        present = documents.read(asked.lock)
-        documents.check_unedited(present, asked.lock)
+        present = _replaced(asked.lock)
     targets, warnings = planning.targets(asked, specification, options, present)
     paths = files.paths(asked.lock, [target.platform for target in targets], options.formats)
     outputs.check(paths, specification.files())
@@ -182,7 +183,7 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
         text = examination.pinned(job.content, job.asked.file, pins)
         written[job.asked.file] = text
         job = dataclasses.replace(job, specification=_read(text.encode(), job.asked.file, job.reader))
-        findings = [one for one in findings if one.where.number not in pins or one.kind != policy.LOOSE]
+        findings = [one for one in findings if one.kind != policy.LOOSE or (one.where.number, one.pin) not in pins]
     if options.policy == "enforce":
         examination.refuse_loose(job.asked.file, findings)
     made = document(job, platforms, options, any(one.kind == policy.LOOSE for one in findings))
@@ -200,9 +201,7 @@ def _converted(job: Job, options: planning.Options, settings: Settings) -> Outco
     in_place = documents.is_conda_lock(job.content) and os.path.realpath(job.asked.lock) == os.path.realpath(job.asked.file)
     outputs.check(paths)
     outputs.check(paths[:-1] if in_place else paths, [job.asked.file])
-    present = found if in_place else documents.read(job.asked.lock) if os.path.exists(job.asked.lock) else None
-    if present:
-        documents.check_unedited(present, job.asked.lock)
+    present = found if in_place else _replaced(job.asked.lock) if os.path.exists(job.asked.lock) else None
     job = dataclasses.replace(job, present=present)
     platforms = {}
     notes: list[str] = []
@@ -252,8 +251,19 @@ def _different(texts: t.Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in texts.items() if read_or_none(path) != text.encode()}
 
 
+def _replaced(lock: str) -> Document:
+    """Return the present lock; raises Problem if it is none, or was edited."""
+    try:
+        present = documents.read(lock)
+    except Problem as problem:
+        raise Problem(f"{problem} It is what would be written: remove it, if nobody needs it, and lock again.") from None
+    documents.check_unedited(present, lock)
+    return present
+
+
 def _has_packages(path: str, document: Document) -> bool:
     """Tell whether the lock at ``path`` is there and has the packages of ``document``."""
+
     def packages(one: Document) -> dict[str, set[tuple[str, str, str]]]:
         return {
             platform: {(entry.package.url, entry.package.sha256, entry.package.md5) for entry in entries}

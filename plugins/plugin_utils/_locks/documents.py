@@ -61,7 +61,7 @@ def parse(
         text = "\0"
     if "\0" in text:
         raise Problem(f"{path} is no text: it is no lock.")
-    if text.lstrip()[:1] == "<":
+    if text.lstrip()[:1] == "<" and not text.lstrip().startswith(strict_yaml.CONFLICT):
         raise Problem(f"{path} is an HTML or XML page, no lock: a download may have failed.")
     if explicit.is_explicit(text):
         _refuse_environment(environment, path)

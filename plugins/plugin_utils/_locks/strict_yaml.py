@@ -34,6 +34,9 @@ DEEPEST = 20
 #: What ends a line in YAML 1.1.
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
+#: What git writes into files that it cannot merge, at the beginning of a line.
+CONFLICT = "<" * 7 + " "
+
 _NULL = ("", "~", "null", "Null", "NULL")
 
 
@@ -85,6 +88,9 @@ def _read(text: str, path: str, what: str, wrap: t.Callable[[t.Any, t.Any, int, 
     try:
         return _load(yaml.parse(text, Loader=Loader), path, what, wrap)
     except yaml.YAMLError as error:
+        place = f"\n{text}".find(f"\n{CONFLICT}")
+        if place >= 0:
+            raise Problem(f"{path}, line {text.count(chr(10), 0, place) + 1}: a conflict of git stands here; decide for one side of it.") from None
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         if mark and _tab(text, mark.line):

@@ -27,6 +27,9 @@ _UNKNOWN = re.compile(r"No candidates were found for ([a-z0-9_.-]+)")
 _VIRTUAL = re.compile(r"(?<![\w.-])__[a-z]")
 _CAUSE = "Caused by: "
 
+#: What a server sends instead of a channel's index: a page of a portal, a file that was cut off.
+_NO_INDEX = re.compile(r"failed to decode|failed to parse|invalid or truncated|deserializ")
+
 #: Platforms that are asked whether a package is there at least.
 _EVERYWHERE = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64", "noarch")
 
@@ -50,6 +53,11 @@ def about_channels(refused: rattler.Refused, those: t.Sequence[Channel], setting
         return Problem(
             f"{channel.where if channel else 'channels'}: the channel {shown} answers {status}: it wants {which}. Give them by the "
             "option credentials (the role's conda_lock_credentials), in a netrc file, or as an environment variable in its URL."
+        )
+    if found and not status and _NO_INDEX.search(text):
+        shown = shown or public_url(found[0])
+        return Problem(
+            f"{channel.where if channel else 'channels'}: what the channel {shown} says of its packages cannot be read ({_last_cause(text)})."
         )
     if found and (status or "error sending request" in text or "timed out" in text or "error decoding" in text):
         why = f"answers {status}" if status else f"cannot be reached from the controller ({_last_cause(text)})"

@@ -73,13 +73,15 @@ def examine(
     return sorted(found, key=lambda one: (one.where.path != specification.path, one.where, one.kind))
 
 
-def rewritable(specification: Specification, findings: t.Iterable[Finding]) -> dict[int, str]:
-    """Return, by line, the pins that can be written into the specification's own file."""
-    return {
-        one.where.number: one.pin
+def rewritable(specification: Specification, findings: t.Iterable[Finding]) -> list[tuple[int, str]]:
+    """Return the pins that can be written into the specification's own file, with their lines."""
+    if specification.kind != environment_yml.KIND:
+        return []
+    return [
+        (one.where.number, one.pin)
         for one in findings
-        if one.kind == LOOSE and one.pin and specification.kind == environment_yml.KIND and one.where.path == specification.path and one.where.number
-    }
+        if one.kind == LOOSE and one.pin and one.where.path == specification.path and one.where.number
+    ]
 
 
 def _loose_conda(

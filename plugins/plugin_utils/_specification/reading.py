@@ -13,6 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import strict_yaml
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import (
     channel_list,
     conda_list,
@@ -67,7 +68,7 @@ def parse(
     text = sources.text(content, path)
     if not text.strip():
         raise Problem(f"{path} is empty: nothing in it says what is wanted.")
-    if text.lstrip().startswith("<"):
+    if text.lstrip().startswith("<") and not text.lstrip().startswith(strict_yaml.CONFLICT):
         raise Problem(f"{path} is an HTML or XML page: a download may have failed.")
     if explicit_list.looks_like(text):
         return explicit_list.parse(text, path)

@@ -324,3 +324,38 @@ def test_a_large_lock_that_is_as_wanted_is_not_written_out_again(
     run(file)
     monkeypatch.setattr("ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.conda_lock_text.text", None)
     assert not run(file, formats=("requirements",)).job.why
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[python, other, tool==1.0]", "[python==3.10.14, other==2.0, tool==1.0]"),
+        ("[ 'python' , \"other>1\" ] # why", "[ 'python==3.10.14' , \"other==2.0\" ] # why"),
+        ("\r\n- python # a\r\n- other=1.*\r\n- tool 1.0", "\r\n- python==3.10.14 # a\r\n- other==1.0\r\n- tool 1.0"),
+    ],
+)
+def test_pins_are_written_wherever_dependencies_stand(tmp_path: pathlib.Path, channel: str, before: str, after: str):
+    text = f"channels: ['{channel}']\ndependencies: "
+    file = tmp_path / "environment.yml"
+    file.write_bytes((text + before).encode())
+    assert not [one for one in run(file, pin=True).findings if one.kind == "loose"]
+    assert file.read_bytes() == (text + after).encode()
+    assert run(file).job.why is None
+
+
+def test_a_lock_that_cannot_be_read_says_what_to_do(tmp_path: pathlib.Path, channel: str):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    run(file)
+    lock = tmp_path / "conda-lock.yml"
+    text = lock.read_text(encoding="utf-8")
+    for conflict in (f"<<<<<<< HEAD\n{text}", text.replace("package:\n", "package:\n<<<<<<< HEAD\n")):
+        lock.write_text(conflict, encoding="utf-8")
+        number = conflict[: conflict.index("<<<")].count("\n") + 1
+        with pytest.raises(Problem, match=f"conda-lock.yml, line {number}: a conflict of git stands here.* remove it, if nobody needs it"):
+            run(file)
+
+
+def test_an_input_that_asks_for_nothing(tmp_path: pathlib.Path, channel: str):
+    file = written(tmp_path, "environment.yml", f"channels: ['{channel}']\ndependencies: []\n")
+    with pytest.raises(Problem, match="environment.yml asks for no packages: nothing stands in its dependencies"):
+        run(file)

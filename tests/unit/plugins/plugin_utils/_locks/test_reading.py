@@ -25,6 +25,8 @@ LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         (b"@EXPLICIT\n\0", "is no text"),
         (b"<!DOCTYPE html>\n<html></html>", "HTML or XML page"),
         (b"\n  <?xml version='1.0'?>", "HTML or XML page"),
+        (b"<<<<<<< HEAD\nversion: 1\n=======\n", "line 1: a conflict of git stands here; decide for one side of it"),
+        (b"version: 1\n<<<<<<< HEAD\n", "line 2: a conflict of git stands here"),
         (b"name: x\ndependencies: [python]\n", "-e file=some/lock."),
         (b"version: 5\nenvironments: {}\npackages: []\n", ": is a pixi lock of version 5"),
         (b"hello", "is no lock"),

@@ -47,6 +47,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.send_error(401)
         elif first == "nonsense" and rest.endswith("repodata.json"):
             self.answer(b"<html>a portal</html>")
+        elif first == "garbage":
+            self.answer(b"<html>a portal</html>")
         elif first in ("private", "open") and (self.root / rest).is_file():
             self.answer((self.root / rest).read_bytes())
         else:
@@ -117,6 +119,7 @@ def solve(tmp_path: pathlib.Path, channel: str, *specs: str, network: Network = 
         ("/401/channel", ["zlib"], ["environment.yml, line 2: the channel", "answers 401: it wants credentials"]),
         ("/403/channel", ["zlib"], ["answers 403: it wants credentials"]),
         ("/503/channel", ["zlib"], ["environment.yml, line 2: the channel", "/503/channel answers 503."]),
+        ("/garbage/channel", ["zlib"], ["environment.yml, line 2: what the channel", "/garbage/channel says of its packages cannot be read"]),
         ("/nonsense/channel", ["zlib"], ["environment.yml, line 2: what the channel", "says of its packages cannot be read"]),
     ],
 )

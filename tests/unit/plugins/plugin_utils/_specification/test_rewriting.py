@@ -39,8 +39,8 @@ def test_only_the_specs_change():
     for begin in ("", "\ufeff"):
         for end in ("\n", "\r\n"):
             text = begin + TEXT.replace("\n", end)
-            assert rewriting.pinned(text, FILE, pins) == begin + expected.replace("\n", end)
-            assert rewriting.pinned(text, FILE, {}) == text
+            assert rewriting.pinned(text, FILE, pins.items()) == begin + expected.replace("\n", end)
+            assert rewriting.pinned(text, FILE, []) == text
 
 
 @pytest.mark.parametrize(
@@ -48,31 +48,48 @@ def test_only_the_specs_change():
     [
         ("dependencies: [numpy]\n", "numpy==1", "dependencies: [numpy==1]\n"),
         ("dependencies: [\n numpy, # x\n scipy]\n", "numpy==1", None),
-        ("dependencies: [numpy, scipy]\n", "numpy==1", "line 1: several dependencies stand on this line"),
+        ("dependencies: [numpy, 'scipy', c::NumPy_x]\n", "numpy==1", "dependencies: [numpy==1, 'scipy', c::NumPy_x]\n"),
+        ("dependencies: [numpy, 'scipy', c::NumPy_x]\n", "c::numpy_x==1", "dependencies: [numpy, 'scipy', c::numpy_x==1]\n"),
+        ("dependencies: [numpy, scipy]\n", "pandas==1", "line 1: no such dependency stands on this line, so pandas==1"),
+        ("dependencies: [numpy, {pip: [NumPy]}]\n", "numpy==1", "line 1: the dependency stands several times on this line"),
         ("dependencies: [numpy]\n", "numpy[version='1', build=x]", """dependencies: ['numpy[version=''1'', build=x]']\n"""),
         ("dependencies: ['numpy']\n", "rich; python_version < '4'", "dependencies: ['rich; python_version < ''4''']\n"),
         ("dependencies: [\"numpy\"]\n", 'rich; python_version < "4"', 'dependencies: ["rich; python_version < \\"4\\""]\n'),
-        ("name: x\ndependencies: [numpy]\n", "numpy==1", "line 1: no dependency stands on this line"),
-        ("\ndependencies: [numpy]\n", "numpy==1", "line 1: no dependency stands"),
-        ("- numpy\n", "numpy==1", "line 1: no dependency stands"),
+        ("name: x\ndependencies: [numpy]\n", "numpy==1", "line 1: no such dependency stands on this line"),
+        ("\ndependencies: [numpy]\n", "numpy==1", "line 1: no such dependency stands"),
+        ("- numpy\n", "numpy==1", "line 1: no such dependency stands"),
         ("dependencies: [numpy\n  >=1]\n", "numpy==1", "line 1: the dependency takes more than this line"),
         ("dependencies: [{pip: [numpy]}]\n", "numpy==1", "dependencies: [{pip: [numpy==1]}]\n"),
     ],
 )
 def test_styles(text, pin, new):
     if new is None:
-        assert rewriting.pinned(text, FILE, {2: pin}) == text.replace("numpy", pin)
+        assert rewriting.pinned(text, FILE, [(2, pin)]) == text.replace("numpy", pin)
     elif new.endswith("\n"):
-        assert rewriting.pinned(text, FILE, {1: pin}) == new
+        assert rewriting.pinned(text, FILE, [(1, pin)]) == new
     else:
         with pytest.raises(Problem) as caught:
-            rewriting.pinned(text, FILE, {1: pin})
+            rewriting.pinned(text, FILE, [(1, pin)])
         assert new in str(caught.value)
+
+
+def test_every_dependency_of_a_line_gets_its_own_pin_and_a_last_line_needs_no_end():
+    text = "dependencies: [scipy>=1, numpy, {pip: ['rich[x]>13', six]}]  # why"
+    pins = [(1, "numpy==1.26.4"), (1, "rich[x]==13.9"), (1, "scipy==1.14.1")]
+    expected = "dependencies: [scipy==1.14.1, numpy==1.26.4, {pip: ['rich[x]==13.9', six]}]  # why"
+    assert rewriting.pinned(text, FILE, pins) == expected
+
+
+@pytest.mark.parametrize("text", ["dependencies: [numpy\n  >=1]\n", "dependencies: []\n"])
+def test_no_secret_is_shown_of_a_pin_that_cannot_be_written(text):
+    with pytest.raises(Problem) as caught:
+        rewriting.pinned(text, FILE, [(1, "https://me:Sesame-7@h.example.org/c::numpy==1")])
+    assert "h.example.org/c::numpy==1" in str(caught.value) and "Sesame" not in str(caught.value)
 
 
 def test_a_block_scalar_is_refused():
     with pytest.raises(Problem, match="^environments/ai/environment.yml, line 2: the dependency takes more than this line"):
-        rewriting.pinned("dependencies:\n- >-\n  numpy\n", FILE, {2: "numpy==1"})
+        rewriting.pinned("dependencies:\n- >-\n  numpy\n", FILE, [(2, "numpy==1")])
 
 
 NAME = st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True)
@@ -101,7 +118,7 @@ def written(lines, end, indent):
 def test_the_new_text_says_the_old_with_those_specs_changed(lines, end, indent, data):
     text, numbers = written(lines, end, indent)
     pins = data.draw(st.dictionaries(st.sampled_from(numbers), SPEC))
-    new = rewriting.pinned(text, FILE, pins)
+    new = rewriting.pinned(text, FILE, pins.items())
     before, after = (reading.parse(one.encode(), "f") for one in (text, new))
     assert [(one.where, pins.get(one.where.number, one.text)) for one in before.conda] == [
         (one.where, one.text) for one in after.conda
