@@ -93,6 +93,8 @@ class ActionModule(ActionBase):
         if not outcomes:
             result["msg"] = "No environment of these hosts names a file that it is made from (conda_env_environments), so nothing is locked."
         for outcome in outcomes:
+            for note in (*outcome.job.notes, *outcome.notes) if outcome.texts else ():
+                self._display.display(note, stderr=True)
             if outcome.findings:
                 lines = "".join(f"\n- {finding}" for finding in outcome.findings)
                 self._display.warning(f"{outcome.job.asked.file} is locked. What could be better about it:{lines}")

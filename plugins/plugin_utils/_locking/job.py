@@ -205,6 +205,8 @@ def _converted(job: Job, options: planning.Options, settings: Settings) -> Outco
     job = dataclasses.replace(job, present=present)
     platforms = {}
     notes: list[str] = []
+    if others := documents.other_environments(job.content, job.asked.file) if not documents.is_conda_lock(job.content) else []:
+        notes.append(f"{job.asked.file}: of its environments only the default one is written; left out: {', '.join(others)}.")
     for platform, entries in found.platforms.items():
         weak = [entry for entry in entries if entry.package.manager == "conda" and not entry.package.sha256]
         archives = [

@@ -95,6 +95,12 @@ def is_conda_lock(content: bytes) -> bool:
     return bool(_CONDA_LOCK.search(content[:_BEGINNING]))
 
 
+def other_environments(content: bytes, path: str) -> list[str]:
+    """Return the names of the environments that ``parse`` leaves out if none is named; only a pixi.lock has several."""
+    data = strict_yaml.load(content.decode("utf-8-sig", "replace"), path)
+    return sorted(set(data["environments"]) - {pixi.ENVIRONMENT}) if pixi.is_pixi(data) else []
+
+
 def _refuse_environment(environment: str | None, path: str) -> None:
     if environment is not None:
         raise Problem(f"{path} is no pixi.lock, so it has no environments: leave pixi_environment out.")

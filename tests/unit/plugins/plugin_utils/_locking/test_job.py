@@ -359,3 +359,16 @@ def test_an_input_that_asks_for_nothing(tmp_path: pathlib.Path, channel: str):
     file = written(tmp_path, "environment.yml", f"channels: ['{channel}']\ndependencies: []\n")
     with pytest.raises(Problem, match="environment.yml asks for no packages: nothing stands in its dependencies"):
         run(file)
+
+
+def test_environments_of_a_pixi_lock_that_are_left_out_are_named(tmp_path: pathlib.Path, channel: str):
+    run(written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel)), formats=("pixi",))
+    pixi = tmp_path / "pixi.lock"
+    text = pixi.read_text(encoding="utf-8")
+    assert not run(pixi, lock="from-pixi.yml").notes
+    environments, packages = text.split("\npackages:\n")
+    tools = environments.partition("  default:\n")[2]
+    pixi.write_text(f"{environments}\n  tools:\n{tools}\npackages:\n{packages}", encoding="utf-8")
+    assert run(pixi, lock="from-pixi.yml").notes == (
+        f"{pixi}: of its environments only the default one is written; left out: tools.",
+    )
