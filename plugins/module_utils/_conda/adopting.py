@@ -11,7 +11,6 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.prefix_files import python_libraries
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of, hidden, public_url
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import file_sha256
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 #: Bytes of a record, or of another file that is read as a whole.
@@ -264,16 +264,11 @@ def _where(path: str, library: str) -> str:
 
 
 def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
+    """Return the sha256 of a file, or nothing where it is none or cannot be read."""
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            return ""
-        with open(path, "rb") as file:
-            for chunk in iter(lambda: file.read(1024 * 1024), b""):
-                digest.update(chunk)
+        return file_sha256(path) if stat.S_ISREG(os.lstat(path).st_mode) else ""
     except OSError:
         return ""
-    return digest.hexdigest()
 
 
 def _look_around(prefix: str, owned: set[str], pip: t.Sequence[t.Mapping[str, t.Any]], missing: list[Missing]) -> None:
