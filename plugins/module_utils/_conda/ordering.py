@@ -44,7 +44,7 @@ def twins(packages: t.Iterable[Package]) -> list[tuple[Package, Package]]:
     for package in packages:
         manager, distribution = package.manager, canonical(package.name)
         other = seen.get((manager, key(manager, package.name)))
-        of_python = manager == "pip" or not informed or "python" in map(_name, package.depends)
+        of_python = manager == "pip" or not informed or "python" in map(name_of, package.depends)
         if of_python:
             other = other or by_distribution.get(("pip" if manager == "conda" else "conda", distribution))
             by_distribution.setdefault((manager, distribution), package)
@@ -54,7 +54,8 @@ def twins(packages: t.Iterable[Package]) -> list[tuple[Package, Package]]:
     return found
 
 
-def _name(need: str) -> str:
+def name_of(need: str) -> str:
+    """Return the name of the package that a dependency, for conda or for pip, is about."""
     return _AFTER_NAME.split(need, maxsplit=1)[0]
 
 
@@ -79,6 +80,6 @@ def ordered(packages: t.Iterable[Package]) -> tuple[Package, ...]:
                 elif name in by_name and name not in done:
                     done.add(name)
                     stack.append((name, True))
-                    needs = map(_name, reversed(by_name[name].depends))
+                    needs = map(name_of, reversed(by_name[name].depends))
                     stack += [(key(manager, need), False) for need in needs]
     return tuple(result)

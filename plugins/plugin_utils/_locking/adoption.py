@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import typing as t
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.exports import scalar
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import name_of
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import hosts, job, planning
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import conda_lock_text
@@ -29,8 +29,6 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.m
 
 FILES = ("environment.yml", "conda-lock.yml", "report.txt")
 
-_NAME_END = re.compile(r"[\s<>=!~\[]")
-
 
 @dataclasses.dataclass(frozen=True)
 class Question:
@@ -45,7 +43,7 @@ class Question:
 
 def direct(found: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     """Return the conda packages that somebody asked for, and those that nothing else needs, by name."""
-    needed = {_NAME_END.split(need, maxsplit=1)[0] for record in found["conda"] for need in record["depends"]}
+    needed = {name_of(need) for record in found["conda"] for need in record["depends"]}
     requested = set(found["requested"])
     return [record for record in found["conda"] if record["name"] in requested or record["name"] not in needed]
 
@@ -75,25 +73,18 @@ def make(found: dict[str, t.Any], question: Question, settings: Settings) -> tup
     if not found["conda"]:
         raise Problem(f"{question.origin}: no package of it says where it came from, so there is nothing that can be locked.")
     file, lock = (os.path.join(question.directory, name) for name in FILES[:2])
+    asked = hosts.Asked(file, lock, (question.host,))
+    (target,), _warnings = planning.targets(asked, Specification(file, "environment.yml"), planning.Options())
     entries = _completed(found, question, settings, missing)
     present = {entry.package.name for entry in entries}
     found["conda"] = [record for record in found["conda"] if record["name"] in present]
-    target = _target(question, file, lock)
     found["pip"], wheels = _wheels(found, question, target, entries, settings, missing)
     text = environment_yml(found, question)
     specification = reading.parse(text.encode(), file)
-    options = planning.Options()
-    asked = hosts.Asked(file, lock, (question.host,))
     adopted = job.Job(asked, specification, (target,), None, "it is adopted", (), job.Input())
-    document = job.document(adopted, {target.platform: (*entries, *wheels)}, options)
+    document = job.document(adopted, {target.platform: (*entries, *wheels)}, planning.Options())
     report = _report(question, found, missing)
     return dict(zip(FILES, (text, conda_lock_text.text(document), report), strict=True)), missing
-
-
-def _target(question: Question, file: str, lock: str) -> Target:
-    asked = hosts.Asked(file, lock, (question.host,))
-    (target,), _notes = planning.targets(asked, Specification(file, "environment.yml"), planning.Options())
-    return target
 
 
 def _completed(
