@@ -33,7 +33,6 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import 
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import imports, policy, reading, sources
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification.model import (
-    Channel,
     Specification,
     WantedArchive,
     Where,
@@ -315,7 +314,7 @@ def document(
         custom[planning.EXCLUDE_NEWER] = options.exclude_newer
     from_options = [one for one in specification.channels if one.where.path == reading.CHANNELS_OPTION]
     if from_options:
-        custom[planning.CHANNELS] = " ".join(map(_public, from_options))
+        custom[planning.CHANNELS] = " ".join(one.public for one in from_options)
     for spec in specification.conda:
         if spec.where.path == reading.PYTHON_OPTION:
             custom[planning.PYTHON] = spec.text.removeprefix("python==")
@@ -326,7 +325,7 @@ def document(
     indexes = () if pip_options.no_index else (pip_options.index_url, *pip_options.extra_index_urls)
     return Document(
         platforms=platforms,
-        channels=tuple(map(_public, specification.channels)),
+        channels=tuple(one.public for one in specification.channels),
         indexes=tuple(public_url(url) for url in indexes if url),
         content_hash={target.platform: planning.content_hash(digest, target, options) for target in job.targets},
         sources=(os.path.relpath(job.asked.file, os.path.dirname(job.asked.lock)),),
@@ -337,7 +336,3 @@ def document(
 def _variables(specification: Specification) -> str | None:
     """Return the variables as a lock has them."""
     return json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False) if specification.variables else None
-
-
-def _public(channel: Channel) -> str:
-    return public_url(channel.text) if "://" in channel.text else channel.text

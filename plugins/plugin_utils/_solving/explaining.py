@@ -44,7 +44,7 @@ def about_channels(refused: rattler.Refused, those: t.Sequence[Channel], setting
     status = match[1] if match else ""
     found = _URL.search(text)
     channel = _channel_of(found[0], those, settings) if found else None
-    shown = _shown(channel) if channel else ""
+    shown = channel.public if channel else ""
     if "could not find subdir" in text or (found and status == "404"):
         return Problem(f"{channel.where if channel else 'channels'}: there is no channel at {shown or (found[0] if found else '')}.")
     if found and status in ("401", "403", "407"):
@@ -63,7 +63,7 @@ def about_channels(refused: rattler.Refused, those: t.Sequence[Channel], setting
         why = f"answers {status}" if status else f"cannot be reached from the controller ({_last_cause(text)})"
         return Problem(f"{channel.where if channel else 'channels'}: the channel {shown or public_url(found[0])} {why}.")
     if "repodata" in text and ("parse" in text or "deserialize" in text):
-        shown = " or ".join(map(_shown, those))
+        shown = " or ".join(one.public for one in those)
         return Problem(f"{those[0].where if those else 'channels'}: what the channel {shown} says of its packages cannot be read ({_last_cause(text)}).")
     return None
 
@@ -123,7 +123,7 @@ def _unknown(name: str, specification: Specification, target: Target, settings: 
     if platforms:
         return f"{where}: it is there for {' and '.join(platforms)}, not for {target.platform}"
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.75)
-    shown = " and ".join(map(_shown, specification.channels))
+    shown = " and ".join(one.public for one in specification.channels)
     return f"{where}: {shown} {'has' if len(specification.channels) == 1 else 'have'} no such package" + (
         f" (did you mean {' or '.join(near)}?)" if near else ""
     )
@@ -139,10 +139,6 @@ def _channel_of(url: str, those: t.Sequence[Channel], settings: Settings) -> Cha
 def _plain(url: str) -> str:
     parts = urlsplit(public_url(url.replace("***@", "")))
     return f"{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
-
-
-def _shown(channel: Channel) -> str:
-    return public_url(channel.text) if "://" in channel.text else channel.text
 
 
 def _last_cause(text: str) -> str:

@@ -37,6 +37,11 @@ class Channel:
     text: str = dataclasses.field(repr=False)
     where: Where
 
+    @property
+    def public(self) -> str:
+        """The name, or the URL without credentials: what may be shown and written."""
+        return public_url(self.text) if "://" in self.text else self.text
+
 
 @dataclasses.dataclass(frozen=True)
 class CondaSpec:
@@ -131,7 +136,7 @@ class Specification:
         """
         here = os.path.dirname(os.path.abspath(self.path))
         wanted = {
-            "channels": [_public(one.text) for one in self.channels],
+            "channels": [one.public for one in self.channels],
             "conda": sorted(_public(one.text) for one in self.conda),
             "pip": sorted(one.public() for one in self.pip),
             "options": [

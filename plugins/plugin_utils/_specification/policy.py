@@ -165,15 +165,14 @@ def _about_channels(specification: Specification, solved: t.Mapping[str, t.Seque
         if entry.package.manager == "conda"
     }
     for channel in specification.channels:
-        shown = public_url(channel.text) if "://" in channel.text else channel.text
         if channels.is_commercial(channel):
             yield Finding(
                 COMMERCIAL,
                 channel.where,
-                f"{shown} is Anaconda's, whose terms of service ask larger organisations for a licence; conda-forge has most of it",
+                f"{channel.public} is Anaconda's, whose terms of service ask larger organisations for a licence; conda-forge has most of it",
             )
         if not used & {public_url(url) for url in channels.urls([channel])}:
-            yield Finding(UNUSED_CHANNEL, channel.where, f"nothing came from the channel {shown}; take it out")
+            yield Finding(UNUSED_CHANNEL, channel.where, f"nothing came from the channel {channel.public}; take it out")
 
 
 def _called(name: str, pypi_names: t.Mapping[str, str]) -> list[str]:
