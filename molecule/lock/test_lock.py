@@ -102,6 +102,44 @@ def test_an_input_that_has_not_changed_is_locked_without_network(play):
     assert (WORK / "ai/conda-lock.yml").read_bytes() == before
 
 
+def environments(inputs: pathlib.Path) -> tuple[str, str]:
+    """Return the arguments that make ``inputs`` what all hosts use."""
+    return "-e", f'{{"conda_env_environments": [{{"name": "ai", "file": "{inputs}/environment.yml"}}]}}'
+
+
+@pytest.fixture
+def gone(tmp_path) -> str:
+    """Return the argument that adds a host that nobody reaches."""
+    inventory = tmp_path / "gone.yml"
+    inventory.write_text("fleet: {hosts: {gone01: {ansible_host: 10.88.80.99, ansible_ssh_timeout: 2}}}\n", encoding="utf-8")
+    return f"--inventory={inventory}"
+
+
+def test_a_lock_stays_where_only_some_hosts_are_asked(play, inputs, gone):
+    (inputs / "conda-lock.yml").unlink()
+    assert play("lockstep.gpufleet.lock", *environments(inputs)).returncode == 0
+    before = (inputs / "conda-lock.yml").read_bytes()
+    for arguments in (["--limit=lock02"], [gone], ["-e", f"file={inputs}/environment.yml"]):
+        answer = play("lockstep.gpufleet.lock", *environments(inputs), *arguments)
+        assert answer.returncode == 0, answer.stdout[-3000:]
+        assert "changed=1" not in answer.stdout and (inputs / "conda-lock.yml").read_bytes() == before
+    version = "1.0" if b"bed-greeter-1.0" in before else "2.0"
+    change(inputs / "environment.yml", f"bed-greeter=={version}", f"bed-greeter=={'2.0' if version == '1.0' else '1.0'}")
+    answer = play("lockstep.gpufleet.lock", *environments(inputs), gone)
+    assert answer.returncode == 0, answer.stdout[-3000:]
+    said = " ".join(answer.stdout.split())
+    assert "of the hosts that use it, gone01 (unreachable) did not tell what it has: the lock stays for what it was made for" in said
+
+
+def test_a_first_lock_is_not_made_without_hosts_that_use_it(play, inputs, gone):
+    (inputs / "conda-lock.yml").unlink()
+    said = message(play("lockstep.gpufleet.lock", *environments(inputs), "--limit=lock02"))
+    assert "lock01 (not asked) did not tell what it has, and there is no lock yet" in said
+    said = message(play("lockstep.gpufleet.lock", *environments(inputs), gone))
+    assert "gone01 (unreachable) did not tell what it has, and there is no lock yet" in said
+    assert not (inputs / "conda-lock.yml").exists()
+
+
 def test_the_same_input_gives_the_same_bytes(play, inputs):
     (inputs / "conda-lock.yml").unlink()
     arguments = ("-e", f"file={inputs}/environment.yml", *GLIBC)

@@ -10,12 +10,10 @@ import os
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem, text_diff
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import adoption, hosts, job, outputs
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import adoption, hosts, outputs
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import settings
 
 _ARGUMENTS: dict[str, t.Any] = {
     "prefix": {"type": "path", "required": True},
@@ -25,14 +23,7 @@ _ARGUMENTS: dict[str, t.Any] = {
     "verify": {"type": "bool", "default": True},
     "strict": {"type": "bool", "default": False},
     "overwrite": {"type": "bool", "default": False},
-    "pypi_names": {"type": "dict", "default": {}},
-    "controller_python": {"type": "str"},
-    "uv": {"type": "str"},
-    "timeout": {"type": "int", "default": 30},
-    "proxy": {"type": "str"},
-    "ca_bundle": {"type": "str"},
-    "netrc": {"type": "str"},
-    "credentials": {"type": "dict", "no_log": True},
+    **settings.ARGUMENTS,
 }
 
 
@@ -76,14 +67,8 @@ class ActionModule(ActionBase):
             host=hosts.Host(host, answer["platform"], answer["virtual_packages"]),
             pip_options=tuple(arguments["pip_options"]),
         )
-        settings = Settings(
-            tools=tools.find(arguments["controller_python"], arguments["uv"]),
-            network=Network.of(arguments, arguments["timeout"], retries=2),
-            cache=job.cache_directory(),
-            pypi_names=arguments["pypi_names"],
-        )
         outputs.check([os.path.join(directory, name) for name in adoption.FILES])
-        texts, missing = adoption.make(answer["environment"], asked, settings)
+        texts, missing = adoption.make(answer["environment"], asked, settings.of(arguments))
         if missing and arguments["strict"]:
             lines = "".join(f"\n- {one['what']}: {one['why']}; {one['remedy']}" for one in missing)
             raise Problem(f"{asked.origin} cannot be reproduced as it is:{lines}\nWithout strict: true the rest is adopted.")

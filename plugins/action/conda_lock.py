@@ -13,7 +13,6 @@ import typing as t
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import (
     differences,
@@ -27,7 +26,7 @@ from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import 
     predicted,
 )
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import reading
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import settings
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings
 
 _ARGUMENTS: dict[str, t.Any] = {
@@ -49,15 +48,8 @@ _ARGUMENTS: dict[str, t.Any] = {
     "code": {"type": "str"},
     "channels": {"type": "list", "elements": "str", "default": ["conda-forge"]},
     "python": {"type": "str"},
-    "pypi_names": {"type": "dict", "default": {}},
-    "controller_python": {"type": "str"},
-    "uv": {"type": "str"},
     "mirrors": {"type": "dict", "default": {}},
-    "timeout": {"type": "int", "default": 30},
-    "proxy": {"type": "str"},
-    "ca_bundle": {"type": "str"},
-    "netrc": {"type": "str"},
-    "credentials": {"type": "dict", "no_log": True},
+    **settings.ARGUMENTS,
 }
 
 #: What of the variables of hosts counts.
@@ -139,20 +131,14 @@ class ActionModule(ActionBase):
             pin=arguments["pin"],
             code=arguments["code"] and os.path.abspath(os.path.expanduser(arguments["code"])),
         )
-        settings = Settings(
-            tools=tools.find(arguments["controller_python"], arguments["uv"]),
-            network=Network.of(arguments, arguments["timeout"], retries=2),
-            cache=job.cache_directory(),
-            exclude_newer=planning.moment(arguments["exclude_newer"]),
-            pypi_names=arguments["pypi_names"],
-        )
+        how = settings.of(arguments, planning.moment(arguments["exclude_newer"]))
         reader = job.Input(tuple(arguments["channels"]), arguments["python"], arguments["pypi_names"])
         with contextlib.ExitStack() as stack:
             for one in sorted(asked, key=lambda one: os.path.realpath(one.lock)):  # in one order, or two runs wait for each other
-                stack.enter_context(job.alone(one.lock, settings.cache))
+                stack.enter_context(job.alone(one.lock, how.cache))
             observed = [job.observe(one, reader, chosen) for one in asked]
             planning.check_update(chosen.update, [(one.present, one.specification) for one in observed])
-            outcomes = [self._lock(one, chosen, settings) for one in observed]
+            outcomes = [self._lock(one, chosen, how) for one in observed]
             texts = job.to_write(outcomes)
             if self._task.check_mode:
                 predicted.store(C.DEFAULT_LOCAL_TMP, texts)
@@ -160,14 +146,14 @@ class ActionModule(ActionBase):
                 outputs.write(texts)
         return outcomes
 
-    def _lock(self, observed: job.Job, chosen: planning.Options, settings: Settings) -> job.Outcome:
+    def _lock(self, observed: job.Job, chosen: planning.Options, how: Settings) -> job.Outcome:
         if observed.why is not None and observed.targets:
             platforms = " and ".join(target.platform for target in observed.targets)
             file = os.path.relpath(observed.asked.file)
             self._display.display(f"{file}: solving for {platforms}, because {observed.why}", stderr=True)
             for warning in observed.warnings:
                 self._display.warning(warning)
-        return job.make(observed, chosen, settings)
+        return job.make(observed, chosen, how)
 
 
 def _plain(value: t.Any) -> t.Any:

@@ -109,11 +109,6 @@ class Outcome:
         return f"lock {self.job.asked.lock} for {platforms}: {what}" + (f"; write {', '.join(others)}" if others else "")
 
 
-def cache_directory() -> str:
-    """Return where on the controller is kept what channels and indexes said, of the user who runs Ansible."""
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lockstep-gpufleet", "locking")
-
-
 @contextlib.contextmanager
 def alone(lock: str, cache: str) -> t.Iterator[None]:
     """Wait until no other run on this controller works at ``lock``."""

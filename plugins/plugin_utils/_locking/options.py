@@ -42,11 +42,6 @@ def check(arguments: t.Mapping[str, t.Any]) -> None:
     for name in arguments["update"] or ():
         if not _NAME.fullmatch(name):
             raise Problem(f"update: {name!r} is no name of a package; constraints belong into the input.")
-    for conda, pypi in arguments["pypi_names"].items():
-        if not isinstance(pypi, str) or not _NAME.fullmatch(pypi):
-            raise Problem(f"pypi_names: {conda}: {pypi!r} is no name on PyPI.")
-    if arguments["timeout"] < 1:
-        raise Problem(f"timeout: {arguments['timeout']} is less than one second.")
     if arguments["python"]:
         reading.check_python(arguments["python"])
     if arguments["hosts"] and arguments["lock"] is not None:

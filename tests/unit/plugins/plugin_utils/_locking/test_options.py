@@ -18,8 +18,6 @@ FINE: dict[str, t.Any] = {
         "osx-arm64": None,
     },
     "update": ["numpy", "typing_extensions", "ruamel.yaml"],
-    "pypi_names": {"pytorch": "torch"},
-    "timeout": 30,
     "python": "3.10.14",
     "hosts": None,
     "lock": "conda-lock.yml",
@@ -32,7 +30,7 @@ def virtual(**given: t.Any) -> dict[str, t.Any]:
 
 def test_what_makes_sense_is_taken():
     options.check(FINE)
-    options.check({**FINE, "platforms": [], "virtual_packages": {}, "update": None, "pypi_names": {}, "python": None, "lock": None})
+    options.check({**FINE, "platforms": [], "virtual_packages": {}, "update": None, "python": None, "lock": None})
 
 
 @pytest.mark.parametrize(
@@ -55,8 +53,6 @@ def test_what_makes_sense_is_taken():
         (virtual(__archspec="2 x y"), "linux-64: __archspec: '2 x y' is not the name of a processor"),
         ({"update": ["numpy=1.26"]}, "update: 'numpy=1.26' is no name of a package"),
         ({"update": [""]}, "update: '' is no name of a package"),
-        ({"pypi_names": {"pytorch": None}}, "pypi_names: pytorch: None is no name on PyPI"),
-        ({"timeout": 0}, "timeout: 0 is less than one second"),
         ({"python": "3.10"}, "The option python is 3.10: give an exact version"),
         ({"hosts": ["gpu01"]}, "lock: conda-lock.yml says nothing where hosts are given"),
     ],
