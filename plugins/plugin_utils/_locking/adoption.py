@@ -81,7 +81,7 @@ def make(found: dict[str, t.Any], question: Question, settings: Settings) -> tup
     found["pip"], wheels = _wheels(found, question, target, entries, settings, missing)
     text = environment_yml(found, question)
     specification = reading.parse(text.encode(), file)
-    adopted = job.Job(asked, specification, (target,), None, "it is adopted", (), job.Input())
+    adopted = job.Job(asked, specification, (target,), None, "it is adopted", (), job.Input(pypi_names=settings.pypi_names))
     document = job.document(adopted, {target.platform: (*entries, *wheels)}, planning.Options())
     report = _report(question, found, missing)
     return dict(zip(FILES, (text, conda_lock_text.text(document), report), strict=True)), missing

@@ -8,10 +8,11 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import json
 import os
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking.planning import CHANNELS, PYTHON, SPECIFICATION
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking.planning import CHANNELS, PYPI_NAMES, PYTHON, SPECIFICATION
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks import strict_yaml
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._specification import reading
 
@@ -41,7 +42,13 @@ def check(file: str, lock: str) -> str | None:
         facts = {}  # another tool's lock, or none: whoever reads it tells what is wrong with it
     if SPECIFICATION not in facts:
         return f"{lock} does not say what it was made from, so whether it is that of {file} is not known. {_remedy(file)}"
-    wanted = reading.read(file, facts.get(CHANNELS, "").split(), facts.get(PYTHON))
+    try:
+        pypi_names = json.loads(facts.get(PYPI_NAMES) or "{}")
+    except ValueError:
+        pypi_names = None
+    if not isinstance(pypi_names, dict):
+        pypi_names = {}  # edited by hand
+    wanted = reading.read(file, facts.get(CHANNELS, "").split(), facts.get(PYTHON), pypi_names)
     if facts[SPECIFICATION] != wanted.digest():
         raise Problem(f"{lock} was made before {file} was changed. {_remedy(file)}")
     return None

@@ -145,8 +145,10 @@ def observe(asked: hosts.Asked, reader: Input, options: planning.Options) -> Job
     paths = files.paths(asked.lock, [target.platform for target in targets], options.formats)
     outputs.check(paths, specification.files())
     why = planning.reason(present, specification.digest(), targets, options)
-    if present and why is None and present.custom.get(VARIABLES) != _variables(specification):
+    if present and why is None and present.custom.get(VARIABLES) != _json(specification.variables):
         why = "its variables are not those of the input"
+    if present and why is None and present.custom.get(planning.PYPI_NAMES) != _json(reader.pypi_names):
+        why = "pypi_names has changed since"
     return Job(asked, specification, tuple(targets), present, why, specification.notes, reader, tuple(warnings), content)
 
 
@@ -313,8 +315,9 @@ def document(
     for spec in specification.conda:
         if spec.where.path == reading.PYTHON_OPTION:
             custom[planning.PYTHON] = spec.text.removeprefix("python==")
-    if variables := _variables(specification):
-        custom[VARIABLES] = variables
+    for key, pairs in ((VARIABLES, specification.variables), (planning.PYPI_NAMES, job.reader.pypi_names)):
+        if text := _json(pairs):
+            custom[key] = text
     for target in job.targets:
         custom[planning.VIRTUAL_PACKAGES + target.platform] = planning.recorded(target.virtual_packages)
     indexes = () if pip_options.no_index else (pip_options.index_url, *pip_options.extra_index_urls)
@@ -328,6 +331,6 @@ def document(
     )
 
 
-def _variables(specification: Specification) -> str | None:
-    """Return the variables as a lock has them."""
-    return json.dumps(dict(sorted(specification.variables.items())), ensure_ascii=False) if specification.variables else None
+def _json(pairs: t.Mapping[str, str]) -> str | None:
+    """Return pairs as a lock has them: the same ones are the same text, and none are none."""
+    return json.dumps(dict(sorted(pairs.items())), ensure_ascii=False) if pairs else None

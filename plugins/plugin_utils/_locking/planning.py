@@ -31,6 +31,7 @@ VIRTUAL_PACKAGES = "lockstep.virtual_packages."
 #: The options that said what the input does not; who reads it again needs them.
 PYTHON = "lockstep.python"
 CHANNELS = "lockstep.channels"
+PYPI_NAMES = "lockstep.pypi_names"
 
 #: From lax to strict: what was examined strictly need not be examined again laxly.
 POLICIES = ("off", "warn", "enforce")

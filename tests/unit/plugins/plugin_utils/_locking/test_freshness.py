@@ -42,6 +42,13 @@ def test_a_lock_is_fresh_until_its_input_wants_something_else(tmp_path: pathlib.
 def test_the_options_that_an_input_needs_are_in_its_lock(tmp_path: pathlib.Path):
     file, lock = locked(tmp_path, "requirements.txt", "six==1.17.0\n", channels=("conda-forge",), python="3.10.14")
     assert freshness.check(file, lock) is None
+    freeze = "thing @ file:///croot/thing-2.0_1686931851744/work\n"
+    file, lock = locked(tmp_path, "freeze.txt", freeze, channels=("c",), python="3.10.14", pypi_names={"py-thing": "thing"})
+    assert freshness.check(file, lock) is None
+    asked = hosts.Asked(file, lock)
+    for names, why in (({"py-thing": "thing"}, None), ({"py-thing": "thing", "x": "y"}, "pypi_names has changed since")):
+        reader = job.Input(("c",), "3.10.14", names)
+        assert job.observe(asked, reader, planning.Options()).why == why
 
 
 def test_a_missing_lock_is_answered_with_what_to_type(tmp_path: pathlib.Path):
