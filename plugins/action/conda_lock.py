@@ -164,7 +164,8 @@ def _plain(value: t.Any) -> t.Any:
 def _of_host(hostvars: t.Mapping[str, t.Any], name: str, needed: bool) -> dict[str, t.Any]:
     """Return what counts of a host's variables; those of hosts that are not locked for may not be known in this play."""
     try:
-        return {key: _plain(hostvars[name].get(key)) for key in _OF_HOSTS}
+        variables = hostvars[name]  # looked up once: Ansible gathers all variables of the host for it
+        return {key: _plain(variables.get(key)) for key in _OF_HOSTS}
     except AnsibleError:
         if needed:
             raise

@@ -90,7 +90,9 @@ options:
     type: bool
     default: false
   code:
-    description: A directory with Python code and notebooks. Direct dependencies that nothing in it imports are reported.
+    description:
+      - A directory with Python code and notebooks. Direct dependencies that nothing in it imports are reported, also where the input has
+        not changed.
     type: str
   channels:
     description: Channels for inputs that name none, such as requirements files.
@@ -224,6 +226,10 @@ locks:
       description: Paths that were or would be written, the lock first.
       type: list
       elements: str
+msg:
+  description: Says so where nothing is to be locked, since no environment of O(hosts) names a file.
+  returned: if there is no lock to make
+  type: str
 plan:
   description: What was or would be done, a sentence for each step.
   returned: success

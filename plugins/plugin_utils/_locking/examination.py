@@ -34,16 +34,19 @@ def examine(
         names = policy.names_to_look_up(specification, settings.pypi_names)
         offered = conda.look_up(specification.channels, list(solved), names, settings) if names else {}
         found += policy.examine(specification, solved, offered, settings.pypi_names)
-    if options.code:
-        found += imports.examine(specification, options.code, settings.pypi_names)
-    return found
+    return [*found, *examine_code(specification, options, settings)]
+
+
+def examine_code(specification: Specification, options: planning.Options, settings: Settings) -> list[policy.Finding]:
+    """Return what there is to say about the code, which can change while its lock stays; nobody is asked."""
+    return imports.examine(specification, options.code, settings.pypi_names) if options.code else []
 
 
 def refuse_loose(file: str, findings: t.Iterable[policy.Finding]) -> None:
     """Raise one Problem that lists all dependencies that are not pinned."""
     loose = [str(one) for one in findings if one.kind == policy.LOOSE]
     if loose:
-        raise Problem(normal_form.listing(f"{file} asks for what is not pinned", loose, _WAYS_OUT))
+        raise Problem(normal_form.listing(f"{file} asks for what is not pinned", loose, _WAYS_OUT, most=len(loose)))
 
 
 def pinned(content: bytes, file: str, pins: t.Iterable[tuple[int, str]]) -> str:

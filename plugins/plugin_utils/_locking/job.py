@@ -163,7 +163,8 @@ def make(job: Job, options: planning.Options, settings: Settings) -> Outcome:
         pixi = files.pixi_lock(job.asked.lock)
         if pixi in texts and _has_packages(pixi, job.present):
             del texts[pixi]
-        return Outcome(job, job.present, _different(texts), {}, files=paths)
+        findings = tuple(examination.examine_code(job.specification, options, settings))
+        return Outcome(job, job.present, _different(texts), {}, findings=findings, files=paths)
     keep = planning.kept(job.present, options.update)
     solved, notes = _conda_part(job, settings, keep)
     platforms: dict[str, tuple[Entry, ...]] = {}

@@ -168,13 +168,13 @@ def split_wheel_name(file_name: str) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) in (5, 6) and all(parts) else None
 
 
-def listing(what: str, items: t.Sequence[str], remedy: str = "") -> str:
-    """Return one message: what is wrong, a line for each item (not too many), and what to do."""
+def listing(what: str, items: t.Sequence[str], remedy: str = "", most: int = _LISTED) -> str:
+    """Return one message: what is wrong, a line for each item (not too many: ``most``), and what to do."""
     if len(items) == 1:
         text = f"{what}: {items[0]}."
     else:
-        lines = [f"{what}:", *(f"- {item}" for item in items[:_LISTED])]
-        if len(items) > _LISTED:
-            lines.append(f"- and {len(items) - _LISTED} more")
+        lines = [f"{what}:", *(f"- {item}" for item in items[:most])]
+        if len(items) > most:
+            lines.append(f"- and {len(items) - most} more")
         text = "\n".join(lines) + "\n"
     return f"{text} {remedy}".replace("\n ", "\n").rstrip() if remedy else text.rstrip()

@@ -372,3 +372,23 @@ def test_environments_of_a_pixi_lock_that_are_left_out_are_named(tmp_path: pathl
     assert run(pixi, lock="from-pixi.yml").notes == (
         f"{pixi}: of its environments only the default one is written; left out: tools.",
     )
+
+
+def test_code_is_looked_at_also_where_the_input_has_not_changed(tmp_path: pathlib.Path, channel: str):
+    file = written(tmp_path, "environment.yml", ENVIRONMENT.format(channel=channel))
+    run(file)
+    (tmp_path / "code").mkdir()
+    written(tmp_path / "code", "main.py", "import something\n")
+    outcome = run(file, code=str(tmp_path / "code"))
+    assert outcome.job.why is None
+    assert sorted(one.kind for one in outcome.findings) == ["not_asked_for", "not_imported"]
+
+
+def test_every_loose_dependency_is_listed(tmp_path: pathlib.Path):
+    names = [f"package{number}" for number in range(30)]
+    write_channel(tmp_path / "channel", *((name, "1.0", []) for name in names))
+    lines = "".join(f"  - {name}\n" for name in names)
+    file = written(tmp_path, "environment.yml", f"channels: ['{(tmp_path / 'channel').as_uri()}']\ndependencies:\n{lines}")
+    with pytest.raises(Problem) as caught:
+        run(file)
+    assert all(f"line {number}: {name} is not pinned; {name}==1.0" in str(caught.value) for number, name in enumerate(names, 3))
