@@ -48,9 +48,10 @@ options:
     elements: str
   virtual_packages:
     description:
-      - What hosts have, by platform, as dictionaries of virtual packages and versions, in quotation marks. Entries win over what was learnt from O(hosts);
-        an empty version hides one.
-      - Without any of both, what the present lock was made for counts, and without a lock C(__linux=5.10), C(__glibc=2.28) and the platform's oldest processor, and no GPU.
+      - What hosts have, by platform, as dictionaries of virtual packages and versions, in quotation marks. Entries win over what was
+        learnt from O(hosts); an empty version hides one.
+      - Without any of both, what the present lock was made for counts, and without a lock C(__linux=5.10), C(__glibc=2.28) and the
+        platform's oldest processor, and no GPU.
     type: dict
     default: {}
   exclude_newer:

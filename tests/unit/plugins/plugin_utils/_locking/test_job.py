@@ -142,7 +142,13 @@ def test_why_there_has_to_be_another_lock(tmp_path: pathlib.Path, channel: str, 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("25.11.2026", "neither a date"), ("2026-11-25T12:00:00", "nor a moment with its time zone"), ("2026-02-30", "neither a date"), ("9999-12-31", "neither"), ("0001-01-01T00:00:00+14:00", "neither")],
+    [
+        ("25.11.2026", "neither a date"),
+        ("2026-11-25T12:00:00", "nor a moment with its time zone"),
+        ("2026-02-30", "neither a date"),
+        ("9999-12-31", "neither a date"),
+        ("0001-01-01T00:00:00+14:00", "neither a date"),
+    ],
 )
 def test_a_date_that_is_none(text: str, says: str):
     with pytest.raises(Problem, match=says):

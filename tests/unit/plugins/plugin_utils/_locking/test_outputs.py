@@ -66,8 +66,6 @@ def test_an_error_at_any_point_leaves_all_as_they_were(
     assert (len(calls) > number) == (expected is OLD)
 
 
-
-
 @pytest.mark.parametrize("number", range(4))
 def test_who_is_killed_leaves_complete_files_and_the_lock_is_the_last(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, number: int
