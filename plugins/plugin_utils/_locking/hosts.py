@@ -174,10 +174,22 @@ def of_fleet(
 
 
 def _told(name: str, facts: t.Any) -> Host | None:
-    """Return the host as it told about itself, or None if it did not."""
-    if isinstance(facts, dict) and isinstance(facts.get("platform"), str) and isinstance(facts.get("virtual_packages"), dict):
-        return Host(name, facts["platform"], facts["virtual_packages"])
+    """Return the host as it told about itself, or None if it did not, or not as it should."""
+    if not isinstance(facts, dict) or not isinstance(facts.get("platform"), str) or not isinstance(facts.get("virtual_packages"), dict):
+        return None
+    found = {name: version for name, version in facts["virtual_packages"].items() if version}
+    if all(isinstance(version, str) and (name == "__archspec" or is_version(version)) for name, version in found.items()):
+        return Host(name, facts["platform"], found)
     return None
+
+
+def is_version(text: str) -> bool:
+    """Tell whether ``text`` can be compared as a version."""
+    try:
+        Version(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _why_silent(facts: t.Any) -> str:

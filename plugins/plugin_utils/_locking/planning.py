@@ -84,7 +84,7 @@ def targets(
         warnings += said
         if platform in before and (asked.absent or not asked.hosts):
             have = hosts.lower(platform, have, before[platform]) if platform in by_platform else before[platform]
-        elif platform in by_platform and "__cuda" not in {**have, **given} and before.get(platform, {}).get("__cuda"):
+        if platform in by_platform and "__cuda" not in {**have, **given} and before.get(platform, {}).get("__cuda"):
             raise Problem(_loses_cuda(asked.lock, platform, by_platform[platform], before[platform]["__cuda"]))
         assumed = {} if platform in before and not asked.hosts else hosts.assumed(platform)
         packages = {**assumed, **have, **{name: str(text or "") for name, text in given.items()}}
@@ -104,7 +104,7 @@ def _recorded(present: Document | None) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for platform in present.platforms if present else ():
         pairs = [one.partition("=") for one in present.custom.get(VIRTUAL_PACKAGES + platform, "").split()]  # type: ignore[union-attr]
-        if pairs:
+        if pairs and all(map(hosts.is_version, (version.partition("=")[0] for _name, _equals, version in pairs))):
             found[platform] = {name: version.replace("=", " ") for name, _equals, version in pairs}
     return found
 

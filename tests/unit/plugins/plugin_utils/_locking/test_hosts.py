@@ -122,6 +122,8 @@ def test_a_lock_that_several_hosts_use_is_asked_for_once():
         ({"failed": True, "msg": "no python"}, "failed to answer"),
         ({"platform": "linux-64"}, "failed to answer"),
         ({"platform": "linux-64", "virtual_packages": None}, "failed to answer"),
+        ({"platform": "linux-64", "virtual_packages": {"__glibc": "of musl"}}, "failed to answer"),
+        ({"platform": "linux-64", "virtual_packages": {"__glibc": 2.36}}, "failed to answer"),
     ],
 )
 def test_who_did_not_tell_what_it_has_is_named_with_the_reason(facts: dict[str, object], why: str):

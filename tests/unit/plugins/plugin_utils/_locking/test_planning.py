@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -100,6 +101,20 @@ def test_a_lock_does_not_lose_cuda_because_of_a_driver_that_does_not_answer(thos
     meant = planning.Options(virtual_packages={"linux-64": {"__cuda": ""}})
     targets, warnings = planning.targets(asked(*those), SPECIFICATION, meant, present)
     assert "__cuda" not in targets[0].virtual_packages and not warnings
+
+
+def test_it_does_not_lose_cuda_either_while_another_host_is_down():
+    present = first_lock(("gpu01", GPU), ("gpu02", GPU))
+    with pytest.raises(Problem, match="made for __cuda=12.4 on linux-64, but gpu01 has no CUDA driver"):
+        planning.targets(asked(("gpu01", CPU), absent=("gpu02 (unreachable)",)), SPECIFICATION, planning.Options(), present)
+
+
+def test_what_somebody_wrote_into_a_lock_is_no_record():
+    present = first_lock(("gpu01", GPU))
+    edited = {**present.custom, planning.VIRTUAL_PACKAGES + "linux-64": "__glibc=2.36 __cuda=>=x y"}
+    present = dataclasses.replace(present, custom=edited)
+    with pytest.raises(Problem, match="there is no lock yet that says"):
+        planning.targets(asked(absent=("gpu01 (unreachable)",)), SPECIFICATION, planning.Options(), present)
 
 
 def test_hosts_whose_platform_is_not_asked_for_are_named():
