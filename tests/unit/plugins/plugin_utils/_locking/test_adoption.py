@@ -13,7 +13,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network i
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locking import adoption, hosts
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving import tools
-from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Tools
+from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._solving.model import Settings, Target, Tools
 
 from .._solving.channel import write_channel
 
@@ -73,7 +73,7 @@ def test_a_uv_that_cannot_be_run_is_one_error_not_one_for_each_package(tmp_path:
     what["pip"] = [{"name": name, "version": "1.0", "url": ""} for name in ("one", "two")]
     settings = Settings(Tools(sys.executable, "/nonexistent/uv"), Network(retries=0, timeout=2), str(tmp_path / "cache"))
     question = adoption.Question("old", "/old on gpu01", str(tmp_path), hosts.Host("gpu01", "linux-64", {"__glibc": "2.36"}))
-    target = adoption._target(question, "environment.yml", "conda-lock.yml")
+    target = Target("linux-64", {"__glibc": "2.36"})
     entries = adoption._completed(what, question, settings, [])
     with pytest.raises(Problem, match="uv: /nonexistent/uv cannot be run"):
         adoption._wheels(what, question, target, entries, settings, [])
