@@ -17,7 +17,7 @@ import typing as t
 import zipfile
 from urllib.parse import unquote
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.ordering import canonical, name_of
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._locks.document import Entry
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils._packaging import InvalidVersion, Version
 
@@ -60,7 +60,6 @@ WELL_KNOWN = {
 
 _PURL = re.compile(r"pkg:pypi/([^@?#]+)(?:@([^?#]+))?")
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
-_NAME_END = re.compile(r"[\s<>=!~\[]")
 
 #: The time that archives are said to be from, so that equal content is equal bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -107,7 +106,7 @@ def _is_for_python(entry: Entry) -> bool:
     """Tell whether a package is for a Python: it depends on one, and it is none."""
     if entry.package.name in ("python", "python_abi"):
         return False
-    return entry.noarch == "python" or any(_NAME_END.split(need, maxsplit=1)[0] == "python" for need in entry.package.depends)
+    return entry.noarch == "python" or any(name_of(need) == "python" for need in entry.package.depends)
 
 
 def pep440(version: str) -> tuple[str, bool]:
