@@ -37,10 +37,10 @@ def inventory() -> pathlib.Path:
 
 def host_names() -> list[str]:
     """Return the names of the hosts under attack: those in ATTACK_HOSTS, by default all of the inventory."""
-    return os.environ.get("ATTACK_HOSTS", "").split() or list(_hosts())
+    return os.environ.get("ATTACK_HOSTS", "").split() or list(hosts_of_inventory())
 
 
-def _hosts() -> dict[str, dict[str, t.Any]]:
+def hosts_of_inventory() -> dict[str, dict[str, t.Any]]:
     content = yaml.safe_load(inventory().read_text())["all"]
     found: dict[str, dict[str, t.Any]] = {}
     for group in [content, *(content.get("children") or {}).values()]:
@@ -58,7 +58,7 @@ class Host:
     @property
     def address(self) -> str:
         """Where its sshd listens."""
-        return _hosts()[self.name]["ansible_host"]
+        return hosts_of_inventory()[self.name]["ansible_host"]
 
     @property
     def known_hosts(self) -> pathlib.Path:

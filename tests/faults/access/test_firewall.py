@@ -9,9 +9,6 @@ that the rules drop.
 
 from __future__ import annotations
 
-import json
-import pathlib
-import subprocess
 import time
 
 import pytest
@@ -29,40 +26,6 @@ def open_host(victim: Host) -> None:
         "rm -rf /etc/lockstep *.wants/lockstep-firewall* lockstep-firewall*; systemctl daemon-reload; nft flush ruleset; "
         "nft add table ip others; nft add chain ip others post '{ type nat hook postrouting priority 100; }'"
     )
-
-
-@pytest.fixture
-def moved(victim: Host):
-    """A second address of this controller in the host's network, and an ssh_config that takes it up on demand."""
-    network = victim.address.rpartition(".")[0]
-    first, second = f"{network}.1", f"{network}.250"
-    found = subprocess.run(["ip", "-j", "route", "get", victim.address], capture_output=True, check=True)
-    routes = json.loads(found.stdout)
-    subprocess.run(["ip", "address", "replace", f"{second}/24", "dev", routes[0]["dev"]], check=True)
-    flag = victim.scratch / "moved"
-    config = (
-        f"Match exec \"test -e {flag}\"\n  BindAddress {second}\nHost *\n  BindAddress {first}\n"
-        f"  UserKnownHostsFile {victim.known_hosts}\n  StrictHostKeyChecking yes\n"
-    )
-    yield Moved(first, second, flag, config)
-    subprocess.run(["ip", "address", "del", f"{second}/24", "dev", routes[0]["dev"]], check=False)
-
-
-class Moved:
-    """Old and new address of the controller, the file that makes it move, and its ssh_config."""
-
-    def __init__(self, first: str, second: str, flag: pathlib.Path, config: str) -> None:
-        self.first, self.second, self.flag, self.config = first, second, flag, config
-
-    def lets_in(self, host: Host) -> bool:
-        """Whether the host lets the new address in."""
-        return host.lets_in("-o", f"BindAddress={self.second}")
-
-    def open_master(self, host: Host) -> None:
-        """Have the run's connection opened from the old address, then move."""
-        run = host.run("firewall", {"state": "absent"}, self.config)
-        assert not run.failed, run.output
-        self.flag.touch()
 
 
 def assert_as_before(host: Host) -> None:

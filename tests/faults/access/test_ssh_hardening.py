@@ -19,14 +19,6 @@ WINDOW = 10
 DROPIN = "/etc/ssh/sshd_config.d/00-lockstep.conf"
 
 
-def ecdsa_only(host: Host) -> str:
-    """Return an ssh_config(5) for a controller that knows only the ECDSA key of ``host``."""
-    key = host.console("cat /etc/ssh/ssh_host_ecdsa_key.pub").split()
-    known = host.scratch / "known_hosts"
-    known.write_text(f"{host.address} {key[0]} {key[1]}\n")
-    return f"Host *\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking yes\n"
-
-
 @pytest.fixture(autouse=True)
 def soft(victim: Host) -> None:
     """Hosts are attacked as they come, with password logins."""
@@ -42,7 +34,7 @@ def assert_as_before(host: Host) -> None:
 
 
 def test_an_unconfirmed_change_is_reverted_at_once_over_the_open_connection(victim):
-    run = victim.run("ssh_hardening", {"window": WINDOW}, ecdsa_only(victim))
+    run = victim.run("ssh_hardening", {"window": WINDOW}, victim.ecdsa_only())
     assert run.failed
     assert f"sshd of {victim.address} was changed" in run.said
     assert "ost key verification failed" in run.said
@@ -54,7 +46,7 @@ def test_an_unconfirmed_change_is_reverted_at_once_over_the_open_connection(vict
 
 
 def test_without_any_connection_the_deadline_reverts(victim):
-    run = victim.run("ssh_hardening", {"window": WINDOW}, ecdsa_only(victim), ansible_ssh_args="-o ControlMaster=no")
+    run = victim.run("ssh_hardening", {"window": WINDOW}, victim.ecdsa_only(), ansible_ssh_args="-o ControlMaster=no")
     assert run.failed
     assert "has restored itself at the end of the window, on its own: restoring at runtime" in run.said
     assert "the login works again" in run.said
@@ -62,7 +54,7 @@ def test_without_any_connection_the_deadline_reverts(victim):
 
 
 def test_a_killed_controller_changes_nothing_for_long(victim):
-    run = victim.start("ssh_hardening", {"window": WINDOW}, ecdsa_only(victim))
+    run = victim.start("ssh_hardening", {"window": WINDOW}, victim.ecdsa_only())
     run.until_armed()
     began = time.monotonic()
     run.kill()
@@ -79,7 +71,7 @@ def test_a_killed_controller_changes_nothing_for_long(victim):
 
 
 def test_a_reboot_within_the_window_restores(victim):
-    run = victim.start("ssh_hardening", {"window": 600}, ecdsa_only(victim))
+    run = victim.start("ssh_hardening", {"window": 600}, victim.ecdsa_only())
     run.until_armed()
     run.kill()
     assert victim.console(f"ls {DROPIN}")
@@ -101,11 +93,11 @@ def test_a_confirmation_after_the_deadline_loses(victim):
 
 
 def test_a_timer_that_somebody_removed_is_made_up_for_by_the_next_run(victim):
-    run = victim.start("ssh_hardening", {"window": 10}, ecdsa_only(victim))
+    run = victim.start("ssh_hardening", {"window": 10}, victim.ecdsa_only())
     run.until_armed()
     run.kill()
     victim.console("systemctl stop 'lockstep-guard-*.timer'")
-    again = victim.run("ssh_hardening", {"window": 10}, ecdsa_only(victim))
+    again = victim.run("ssh_hardening", {"window": 10}, victim.ecdsa_only())
     assert again.failed and "undid it" in again.said, again.output
     assert_as_before(victim)
 
