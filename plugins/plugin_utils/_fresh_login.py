@@ -33,6 +33,8 @@ _FRESH_ARGUMENTS = (
     # A rule that drops an established connection must end this login, not hang it.
     "-o ServerAliveInterval=5 -o ServerAliveCountMax=2",
 )
+# The option -S is not like that: it outdoes what was said before it, so ours stands after everything the user set.
+_LAST_ARGUMENTS = "-S none"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +104,7 @@ def _copy_with_fresh_connection(action: ActionBase, user: str | None, timeout: i
     options = dict(action._connection.get_options())
     options["password"] = ""
     options["ssh_args"] = " ".join([*_FRESH_ARGUMENTS, options.get("ssh_args") or ""]).strip()
+    options["ssh_extra_args"] = f"{options.get('ssh_extra_args') or ''} {_LAST_ARGUMENTS}".strip()
     # Whoever calls decides about trying again.
     options["reconnection_retries"] = 0
     if user is not None:

@@ -34,3 +34,5 @@ def test_nothing_but_keys_and_no_shared_connection():
     arguments = " ".join(_fresh_login._FRESH_ARGUMENTS)
     for option in ("ControlMaster=no", "ControlPath=none", "PreferredAuthentications=publickey", "BatchMode=yes"):
         assert f"-o {option}" in arguments
+    # ssh(1) lets -S outdo ControlPath, whichever comes first.
+    assert _fresh_login._LAST_ARGUMENTS == "-S none"
