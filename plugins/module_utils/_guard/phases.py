@@ -59,9 +59,14 @@ def finish_guard(
             probe()
         if module.params["_guard"]:
             guards.confirm(module.params["_guard"])
-        module.exit_json(changed=True, confirmed_by=module.params["_confirmed_by"], **((keep and keep()) or {}))
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
+    try:
+        kept = (keep and keep()) or {}
+    except (Problem, OSError) as error:
+        text = f"the change is confirmed and in force, but it could not be saved for the next boot: {error}"
+        module.fail_json(msg=text, changed=True)
+    module.exit_json(changed=True, confirmed_by=module.params["_confirmed_by"], **kept)
 
 
 def check_window(window: int) -> None:
