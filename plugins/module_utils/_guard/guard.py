@@ -259,8 +259,8 @@ def wait_until_settled(guard: Guard) -> None:
             _run_restore(guard)
         if now > end:
             raise Problem(
-                f"the guard {guard.identifier} has not restored this host; run /bin/sh {guard.directory}/restore.sh "
-                "there as root and read what it says"
+                f"the guard {guard.identifier} has not restored this host yet ({'; '.join(guard.report) or 'no report'}); "
+                f"run /bin/sh {guard.directory}/restore.sh there as root and read what it says"
             )
         time.sleep(0.25)
 

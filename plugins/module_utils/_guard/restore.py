@@ -78,6 +78,9 @@ say() { for text in ${head:+"$head"} "$*"; do printf '%s\n' "$text" >>report; pr
 fail() { failed=1; say "could not $*"; }
 durable() { sync "$1" 2>/dev/null || sync; }
 
+# What a module that was killed in the middle of replacing a file has left beside it.
+sweep() { rm -f "$(dirname "$1")/.$(basename "$1")".????????; }
+
 put_file() {
   same=0; [ ! -L "$2" ] && cmp -s "$1" "$2" && same=1
   if cp -a "$1" "$2.lockstep-guard" && mv -fT "$2.lockstep-guard" "$2"; then :
@@ -156,6 +159,8 @@ def restore_program(identifier: str, directory: str, boot_marker: str, snapshot:
         f"mv -T {ARMED} {RESTORING} 2>/dev/null || [ -e {RESTORING} ] || [ -e {ARMED} ] || [ -e {RESTORED} ] || exit 0",
         f"[ ! -e {RESTORED} ] || [ -e {WATCHING} ] || exit 0",
         f"if [ -e {quote(boot_marker)} ]; then when='at runtime'; else when='at boot'; rm -f {WATCHING}; fi",
+        "# Another try: what the last one could not do is told again or is done now.",
+        "case $(tail -n 1 report 2>/dev/null) in 'incomplete, '*) : >report ;; esac",
         "now=$(date -u +%Y-%m-%dT%H:%M:%SZ)",
         f"if [ -e {RESTORED} ]; then head=\"restoring again, $now\"; else say \"restoring $when, $now\"; fi",
         f"if [ \"$when\" = 'at runtime' ] && [ -e {APPLIERS} ]; then",
@@ -165,6 +170,7 @@ def restore_program(identifier: str, directory: str, boot_marker: str, snapshot:
     ]
     lines += [f"put_table {quote(table.copy)} {quote(table.name)}" for table in snapshot.tables]
     for saved in snapshot.paths:
+        lines.append(f"sweep {quote(saved.path)}")
         if saved.kind == "absent":
             lines.append(f"take_away {quote(saved.path)}")
         else:
@@ -181,6 +187,8 @@ def restore_program(identifier: str, directory: str, boot_marker: str, snapshot:
     timer = unit_path.rpartition("/")[2].replace(".service", ".timer")
     lines += [
         "",
+        "# What failed now may work later, as with a file system that is read-only for a while: the unit tries again.",
+        f"if [ $failed = 1 ] && [ -e {RESTORING} ]; then say 'incomplete, trying again'; exit 1; fi",
         f"[ -e {WATCHING} ] && printf . >>{WATCHING} && [ $(wc -c <{WATCHING}) -gt {WATCHES} ] && rm -f {WATCHING}",
         f"if [ ! -e {WATCHING} ]; then",
         f"  rm -f {quote(wants)} {quote(unit_path)} {quote(boot_marker)}",
@@ -237,6 +245,8 @@ StartLimitIntervalSec=0
 [Service]
 Type=oneshot
 ExecStart=/bin/sh {directory}/restore.sh
+Restart=on-failure
+RestartSec=3
 
 [Install]
 WantedBy=sysinit.target

@@ -145,7 +145,39 @@ def test_one_path_that_cannot_be_put_back_does_not_keep_the_others(place):
     second.write_text("new")
     assert run(program).returncode == 1
     assert second.read_text() == "old"
-    assert report(program) == [f"could not put back {first}", f"put back {second}", "incomplete"]
+    assert report(program) == [f"could not put back {first}", f"put back {second}", "incomplete, trying again"]
+    assert (directory / restore.RESTORING).exists()
+
+
+def test_what_could_not_be_put_back_is_tried_again_and_told_once(place):
+    directory, covered = place
+    file = covered / "gone" / "file"
+    file.parent.mkdir()
+    file.write_text("old")
+    program = arm(directory, [file])
+    file.unlink()
+    file.parent.rmdir()
+    assert run(program).returncode == 1
+    assert run(program).returncode == 1
+    file.parent.mkdir()
+    assert run(program).returncode == 0
+    assert file.read_text() == "old"
+    assert report(program) == [f"put back {file}", "complete"]
+    assert (directory / restore.RESTORED).exists()
+
+
+def test_what_a_killed_module_left_beside_a_file_goes(place):
+    directory, covered = place
+    file = covered / "file"
+    file.write_text("old")
+    program = arm(directory, [file, covered / "new"])
+    for name in (".file.abcd1234", ".new.abcd1234"):
+        (covered / name).write_text("half")
+    others = [".file.swp", ".file.abcd12345", "file.abcd1234"]
+    for name in others:
+        (covered / name).write_text("of somebody else")
+    assert run(program).returncode == 0
+    assert sorted(path.name for path in covered.iterdir()) == sorted(["file", *others])
 
 
 def test_the_unit_runs_before_all_that_reads_what_it_restores():
