@@ -190,7 +190,8 @@ class GuardedAction(ActionBase):
         reverted = self._reach(variables, _phase="revert", _guard=identifier)
         if reverted is not None and not reverted.get("failed"):
             how = "The host has restored itself at once, over the connection that was still open"
-            back = fresh_login(self, timeout=10)
+            # sshd may be starting only now.
+            back = self._log_in_until(time.monotonic() + 10)
         else:
             time.sleep(max(0.0, deadline - time.monotonic()))
             back = self._log_in_until(deadline + _GRACE)
