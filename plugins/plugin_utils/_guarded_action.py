@@ -144,6 +144,11 @@ class GuardedAction(ActionBase):
             answer = self._call(variables, **more)
         except AnsibleConnectionFailure:
             return None
+        except AnsibleError:
+            # Became root before, and does so no more: as good as a lost connection once a guard is armed.
+            if "_phase" not in more:
+                raise
+            return None
         return None if answer.get("unreachable") else answer
 
     def _cut_off(self, variables: dict[str, t.Any], plan: dict[str, t.Any], deadline: float) -> dict[str, t.Any]:
