@@ -142,7 +142,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard import ph
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.present import present_connection
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.snapshot import Cover
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import banner, dropin, hardening, host
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import banner, dropin, hardening, host, unread
 
 
 def main() -> None:
@@ -176,6 +176,8 @@ def main() -> None:
             change = hardening.change(wanted, state)
             outlook = hardening.predict(wanted, change, state)
         plan = hardening.make_plan(wanted, change, state, outlook)
+        if plan and state.service.active and state.service.unit:
+            unread.refuse_unread(state.files.lines(), state.service.unit)
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
     conclude(module, plan, lambda todo: apply(module, todo, wanted, change, state), **outlook.facts(wanted), **told)
