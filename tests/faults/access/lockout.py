@@ -13,7 +13,7 @@ import shlex
 import time
 import typing as t
 
-from faults.access.attack import Host, Run
+from faults.access.attack import Host
 from faults.hosts import PROJECT
 
 #: The shortest window that the modules take, in seconds.
@@ -140,7 +140,8 @@ def interfering(host: Host, config: str, command: str) -> str:
     So it strikes after the change and before the fresh login, each time; it runs once.
     """
     once = (
-        f"ls /var/lib/lockstep/guard/*/armed >/dev/null 2>&1 || exit 0; mkdir /run/attacked 2>/dev/null || exit 0; {command}; exit 0"
+        "ls /var/lib/lockstep/guard/*/armed >/dev/null 2>&1 || exit 0; mkdir /run/attacked 2>/dev/null || exit 0; "
+        f"{command}; exit 0"
     )
     argv, environment = host.on_console("sh", "-c", once)
     script = host.scratch / "saboteur"

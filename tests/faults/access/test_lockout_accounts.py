@@ -72,10 +72,15 @@ def test_the_home_goes_bad_in_the_window(victim, moved, note):
     assert not victim.lets_in("-o", f"BindAddress={moved.second}")
     assert lockout.state(victim) == before and victim.litter() == ""
     # The way in that the change had closed is open again: with the password.
-    by_password = victim.run("firewall", {"state": "absent"}, lockout.pinned(victim).replace("Host *", f"Host *\n  ControlPath {victim.scratch}/other"), **PASSWORD)
+    afresh = lockout.pinned(victim) + f"  ControlPath {victim.scratch}/other\n"
+    by_password = victim.run("firewall", {"state": "absent"}, afresh, ansible_ssh_args="", **PASSWORD)
     assert not by_password.failed, by_password.output
     victim.console("chmod 700 /home/ops")
-    note("home with bad permissions", "`chmod 777` in the window", "restored at once; the key fails still, the password works again")
+    note(
+        "home with bad permissions",
+        "`chmod 777` in the window",
+        "restored at once; the key fails still, the password works again",
+    )
 
 
 def test_sudo_asks_for_a_password_in_the_window(victim, note):
@@ -96,7 +101,11 @@ def test_become_with_a_password(victim, note):
     run = victim.run("ssh_hardening", {}, verbose=True, ansible_become_password="ops-first-contact")
     assert not run.failed and '"confirmed_by": "fresh_login"' in run.said, run.output
     assert victim.litter() == ""
-    note("sudo asks for a password", "a wrong one, then the right one", "refused by sudo; then confirmed by a fresh login that became root with it")
+    note(
+        "sudo asks for a password",
+        "a wrong one, then the right one",
+        "refused by sudo; then confirmed by a fresh login that became root with it",
+    )
 
 
 def test_a_password_beside_the_key(victim, note):

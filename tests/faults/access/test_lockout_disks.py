@@ -38,7 +38,11 @@ def test_no_space_for_the_snapshot(victim, note):
             assert run.failed and "the guard could not be armed, so nothing was changed" in run.said, run.output
             assert "No space left on device" in run.said, run.output
             assert lockout.state(victim) == before and victim.litter() == "" and victim.lets_in()
-    note("disk full while saving", "a full file system at `/var/lib/lockstep`, both modules", "refused: the guard could not be armed: no space left on device")
+    note(
+        "disk full while saving",
+        "a full file system at `/var/lib/lockstep`, both modules",
+        "refused: the guard could not be armed: no space left on device",
+    )
 
 
 def test_no_space_for_the_drop_in(victim, note):
@@ -62,4 +66,8 @@ def test_no_space_for_the_rules_at_boot(victim, note):
     again = victim.run("firewall", {"window": WINDOW})
     assert not again.failed, again.output
     assert victim.lets_in() and victim.litter() == "" and before != lockout.state(victim)
-    note("disk full while saving for the next boot", "a full file system at `/etc/lockstep`, after the confirmation", "stayed: confirmed rules in force, an error says that they are not saved; the next run saves them")
+    note(
+        "disk full while saving for the next boot",
+        "a full file system at `/etc/lockstep`, after the confirmation",
+        "stayed: confirmed rules in force, an error says that they are not saved; the next run saves them",
+    )

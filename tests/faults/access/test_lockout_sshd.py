@@ -35,7 +35,11 @@ def test_whoever_brings_passwords_back_is_beaten(victim, moved, note):
         assert "(publickey)" in offered(victim, moved, account)
     assert victim.lets_in() and victim.litter() == ""
     stayed = "stayed: key-only on the wire for ops, root and legacy"
-    note("cloud-init brings passwords back", f"`{CLOUD}` is written and sshd reloaded, before the run and in its window", stayed)
+    note(
+        "cloud-init brings passwords back",
+        f"`{CLOUD}` is written and sshd reloaded, before the run and in its window",
+        stayed,
+    )
     note("`00-aaa.conf` sorts before ours", "it allows passwords and root, globally", stayed)
     note("`Match` in the main file", "`Match User root` and `Match Address *` at its end allow passwords", stayed)
     note("`Match` in a later drop-in", "`Match User` and `Match Address` in `99-late.conf` allow passwords", stayed)
@@ -60,8 +64,10 @@ def test_what_would_lock_out_or_void_the_change_is_refused_by_name(victim, note)
             refusal("a second factor", LATE, "Match User ops\nAuthenticationMethods publickey,password",
                     "asks for more than a key"),
             refusal("an unknown key exchange", LATE, "KexAlgorithms nosuch-kex", "Bad SSH2 KexAlgorithms 'nosuch-kex'"),
-            refusal("somebody's `AllowUsers`, not read yet", LATE, "AllowUsers nobody", "99-late.conf line 1: AllowUsers nobody"),
-            refusal("the place of keys, not read yet", LATE, "AuthorizedKeysFile none", "99-late.conf line 1: AuthorizedKeysFile none"),
+            refusal("somebody's `AllowUsers`, not read yet", LATE, "AllowUsers nobody",
+                    "99-late.conf line 1: AllowUsers nobody"),
+            refusal("the place of keys, not read yet", LATE, "AuthorizedKeysFile none",
+                    "99-late.conf line 1: AuthorizedKeysFile none"),
             refusal("SSH's port, not read yet", LATE, "Port 2222", "99-late.conf line 1: Port 2222"),
             refusal("`UsePAM` for a locked account, not read yet", LATE, "UsePAM no", "99-late.conf line 1: UsePAM no"),
             Refusal("our own wrong `AllowUsers`", "`allow_users: [alice]`", "allow_users ['alice'] does not name ops",
@@ -96,4 +102,8 @@ def test_sshd_is_gone_after_the_reload(victim, note):
     assert run.failed and "Connection refused" in run.said and "restored itself at once" in run.said, run.output
     assert "the login works again" in run.said, run.output
     assert lockout.state(victim) == before and victim.litter() == ""
-    note("sshd is gone after the reload", "it ends on reload and cannot start with our file", "restored at once, over the open connection")
+    note(
+        "sshd is gone after the reload",
+        "it ends on reload and cannot start with our file",
+        "restored at once, over the open connection",
+    )

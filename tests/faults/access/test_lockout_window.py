@@ -60,8 +60,9 @@ def test_nothing_may_be_executed_in_run_and_var(victim, moved, note):
     before = lockout.state(victim)
     with noexec(victim):
         moved.open_master(victim)
-        began = lockout.locked_out(victim, "firewall", {"ssh_sources": [moved.first]}, moved.config, "-o", f"BindAddress={moved.second}")
-        ended = lockout.until_back(victim, began, "-o", f"BindAddress={moved.second}")
+        second = ("-o", f"BindAddress={moved.second}")
+        began = lockout.locked_out(victim, "firewall", {"ssh_sources": [moved.first]}, moved.config, *second)
+        ended = lockout.until_back(victim, began, *second)
         victim.until_restored(LATE)
     assert lockout.state(victim) == before
     note("the controller is killed", "after the firewall's change, before its confirmation; its address had changed", ended)
@@ -132,15 +133,16 @@ def test_the_timer_and_the_unit_are_removed(victim, note):
     lockout.locked_out(victim, "ssh_hardening", {}, config)
     began = time.monotonic()
     victim.console(
-        "systemctl stop 'lockstep-guard-*.timer'; cd /etc/systemd/system; rm lockstep-guard-* sysinit.target.wants/lockstep-guard-*;"
-        " systemctl daemon-reload"
+        "systemctl stop 'lockstep-guard-*.timer'; cd /etc/systemd/system; "
+        "rm lockstep-guard-* sysinit.target.wants/lockstep-guard-*; systemctl daemon-reload"
     )
     again = victim.run("ssh_hardening", {"window": WINDOW}, config)
     assert again.failed and "was not confirmed, and this host undid it" in again.said, again.output
     assert victim.lets_in(config=config) and lockout.state(victim) == before and victim.litter() == ""
     note(
         "timer and unit are removed", "both, with the link for the boot; the controller is killed",
-        f"nothing is left to act by itself; restored by the next run, after {time.monotonic() - began:.0f} s with its own attempt",
+        "nothing is left to act by itself; restored by the next run, "
+        f"after {time.monotonic() - began:.0f} s with its own attempt",
     )
 
 
