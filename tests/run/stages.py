@@ -28,9 +28,9 @@ TAIL_LINES = 60
 # What takes long starts first, so that stages side by side end together. Scenarios about access mostly wait, for deadlines
 # that have to pass, so three stages keep two cores busy.
 START_FIRST = (
-    *("bed", "molecule-faults", "molecule-ssh_hardening", "molecule-firewall", "molecule-conda_env", "molecule-generations"),
-    *("molecule-conda_env_life", "molecule-conda_env_info", "molecule-background", "molecule-downloads", "molecule-fleet"),
-    *("sanity", "ansible-lint"),
+    *("bed", "molecule-lockout", "molecule-faults", "molecule-ssh_hardening", "molecule-firewall", "molecule-conda_env"),
+    *("molecule-generations", "molecule-conda_env_life", "molecule-conda_env_info", "molecule-background", "molecule-downloads"),
+    *("molecule-fleet", "sanity", "ansible-lint"),
 )
 
 
