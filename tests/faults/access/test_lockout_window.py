@@ -38,7 +38,7 @@ def test_the_controller_is_killed_and_the_clock_does_not_matter(victim, note):
     note("the controller is killed", "after sshd's change, before its confirmation", ended)
     note(
         "the clock jumps", "not set, as all hosts share the machine's: looked at instead. The timer has `OnActiveUSec` "
-        "and no calendar, the guard's deadline is on the monotonic clock", ended,
+        "and no calendar, the guard's deadline is on the monotonic clock", "looked at, not tried",
     )
     told = victim.run("ssh_hardening", {})
     assert not told.failed and "was not confirmed, and this host undid it" in told.said, told.output
