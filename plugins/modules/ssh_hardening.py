@@ -142,74 +142,171 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard import ph
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.present import present_connection
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.snapshot import Cover
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import banner, dropin, hardening, host, unread
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import (
+    banner,
+    dropin,
+    exceptions,
+    hardening,
+    host,
+    listener,
+    unread,
+)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "profile": {"type": "str", "choices": ["modern", "strict"], "default": "modern"},
             "permit_root_login": {
                 "type": "str", "choices": ["prohibit-password", "no"], "default": "prohibit-password"
             },
             "allow_users": {"type": "list", "elements": "str", "default": []},
             "allow_groups": {"type": "list", "elements": "str", "default": []},
             "allow_tcp_forwarding": {"type": "str", "choices": ["local", "no"], "default": "local"},
+            "permit_open": {"type": "list", "elements": "str", "default": []},
+            "ports": {"type": "list", "elements": "int", "default": []},
+            "exceptions": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "match": {"type": "str", "required": True},
+                    "settings": {"type": "dict", "required": True},
+                },
+            },
             **phases.GUARD_OPTIONS,
+            "_phase": {
+                "type": "str", "choices": ["plan", "narrow", "explain", "confirm", "revert", "forget"], "default": "plan"
+            },
+            "_login": {"type": "str"},
+            "_said": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
-    phases.finish_guard(module, probe=banner.probe)
     try:
+        further_phases(module)
         phases.check_window(module.params["window"])
         told = phases.settle_earlier(module)
-        wanted = None
-        if module.params["state"] == "present":
-            wanted = dropin.Wanted(
-                module.params["permit_root_login"],
-                tuple(module.params["allow_users"]),
-                tuple(module.params["allow_groups"]),
-                module.params["allow_tcp_forwarding"],
-            )
-        with host.privilege_separation_directory():
-            state = hardening.observe(present_connection())
-            change = hardening.change(wanted, state)
-            outlook = hardening.predict(wanted, change, state)
+        wanted, change, state, outlook = look_ahead(module)
         plan = hardening.make_plan(wanted, change, state, outlook)
-        if plan and state.service.active and state.service.unit:
-            unread.refuse_unread(state.files.lines(), state.service.unit)
+        if plan and state.listener.active and state.listener.service:
+            unread.refuse_unread(state.files.lines(), state.listener.service)
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
-    conclude(module, plan, lambda todo: apply(module, todo, wanted, change, state), **outlook.facts(wanted), **told)
+    conclude(
+        module, plan, lambda todo: apply(module, todo, wanted, state, outlook), **outlook.facts(wanted), **told
+    )
+
+
+def wish(module: AnsibleModule) -> dropin.Wanted | None:
+    """Return what the user asked for; None: nothing of ours. Raises Problem for what makes no sense."""
+    if module.params["state"] == "absent":
+        return None
+    wanted = dropin.Wanted(
+        module.params["permit_root_login"],
+        tuple(module.params["allow_users"]),
+        tuple(module.params["allow_groups"]),
+        module.params["allow_tcp_forwarding"],
+        module.params["profile"],
+        tuple(module.params["permit_open"]),
+        exceptions.parse(module.params["exceptions"]),
+        tuple(module.params["ports"]),
+    )
+    dropin.check(wanted)
+    return wanted
+
+
+def look_ahead(
+    module: AnsibleModule,
+) -> tuple[dropin.Wanted | None, hardening.Change, hardening.State, hardening.Outlook]:
+    """Read the host, and ask sshd what the wish would put in force."""
+    wanted = wish(module)
+    with host.privilege_separation_directory():
+        state = hardening.observe(present_connection())
+        change = hardening.change(wanted, state)
+        return wanted, change, state, hardening.predict(wanted, change, state)
+
+
+def further_phases(module: AnsibleModule) -> None:
+    """Leave the module if it was called for a phase that ends it; otherwise return."""
+    phase = module.params["_phase"]
+    if phase == "explain":
+        with host.privilege_separation_directory():
+            state = hardening.observe(present_connection())
+            module.exit_json(
+                changed=False, reasons=hardening.explain(module.params["_login"], module.params["_said"], state)
+            )
+    if phase == "narrow":
+        module.exit_json(changed=True, **narrow(module))
+    offered: list[str] = []
+
+    def probe() -> None:
+        """The local proof; what it does not bear out is undone at once."""
+        try:
+            narrow(module)
+            banner.probe()
+            offered.extend(banner.check_offered_methods() or [])
+        except Problem as problem:
+            if not module.params["_guard"]:
+                raise
+            report = guards.revert(module.params["_guard"])
+            raise Problem(
+                f"{problem}. The host has restored itself: {'; '.join(report)}", guard_report=report
+            ) from problem
+
+    phases.finish_guard(module, probe=probe, keep=lambda: {"offered_methods": offered} if offered else {})
+
+
+def narrow(module: AnsibleModule) -> dict[str, t.Any]:
+    """Stop listening on the ports that are to be left, once the new ones are proven; does nothing otherwise."""
+    wanted, change, state, _outlook = look_ahead(module)
+    if wanted is None or not change.move or state.files.ours != change.between:
+        return {"narrowed": False}
+    hardening.write(change.main, change.ours)
+    with host.privilege_separation_directory():
+        hardening.assert_in_force(wanted, change, state)
+    listener.apply(state.listener, ports_change=True)
+    return {"narrowed": True}
 
 
 def apply(
     module: AnsibleModule,
     plan: Plan,
     wanted: dropin.Wanted | None,
-    change: hardening.Change,
     state: hardening.State,
+    outlook: hardening.Outlook,
 ) -> dict[str, t.Any]:
-    """Arm the guard, write the files, have sshd check and read them; put all back where it does not agree."""
+    """Arm the guard, write the files, have sshd check and read them; put all back where it does not agree.
+
+    Where ports change, sshd listens on old and new ones after this; ``narrow`` leaves the old ones.
+    """
     del plan
-    directory_existed = os.path.isdir(dropin.DIRECTORY)
-    paths = [dropin.PATH if directory_existed else dropin.DIRECTORY]
+    change = outlook.change
+    moves = bool(change.move)
+    paths = [dropin.PATH if os.path.isdir(dropin.DIRECTORY) else dropin.DIRECTORY]
     if change.main != state.files.main:
-        paths.append(dropin.MAIN)
-    units = (state.service.unit,) if state.service.active and state.service.unit else ()
-    identifier = phases.arm_unless_off(module, "ssh_hardening", Cover(tuple(paths), units=units))
+        paths.append(os.path.realpath(dropin.MAIN))
+    identifier = phases.arm_unless_off(module, "ssh_hardening", Cover(tuple(paths), units=state.listener.units(moves)))
     try:
-        hardening.write(change, state)
+        hardening.write(change.main, change.between if moves else change.ours)
         with host.privilege_separation_directory():
-            hardening.assert_in_force(wanted, state)
-        host.reload(state.service)
+            hardening.assert_in_force(wanted, change, state)
+        listener.apply(state.listener, moves)
     except (Problem, OSError) as error:
         if identifier:
             report = guards.revert(identifier)
             raise Problem(f"{error}. The host has restored itself: {'; '.join(report)}") from error
-        hardening.write(hardening.Change(state.files.main, state.files.ours), state)
+        hardening.write(state.files.main, state.files.ours)
         raise Problem(f"{error}. The former files are back.") from error
-    return {"_guard": identifier}
+    return {
+        "_guard": identifier,
+        "_ports": list(change.move.then) if moves else [],
+        "_added_ports": [port for port in change.move.then if port not in change.move.now] if moves else [],
+        "_login_port": state.base.lport,
+        "_left_ports": [port for port in change.move.now if port not in change.move.then] if moves else [],
+        "_offers": outlook.offers() if wanted is not None else [],
+    }
 
 
 if __name__ == "__main__":

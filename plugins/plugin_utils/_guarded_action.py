@@ -87,7 +87,8 @@ class GuardedAction(ActionBase):
                 "failed": True,
                 "changed": False,
                 "msg": f"nothing was changed, because the login account would not get in with a key: {proof.reason}. "
-                "Install a key for it (accounts, authorized_key), and check that this controller has it.",
+                f"{self.explain(variables, proof)}Install a key for it (accounts, authorized_key), and check that this "
+                "controller has it.",
             }
         began = time.monotonic()
         window = int(plan.get("_window", 60))
@@ -106,6 +107,10 @@ class GuardedAction(ActionBase):
         again = self._log_in_until(began + window / 2)
         if not again.ok:
             return self._failed(variables, f"{said}, but {again.reason}", identifier, began + window)
+        reason = self.after_login(variables, applied)
+        # After the window the host has restored itself, and the confirmation says so better.
+        if reason and (not identifier or time.monotonic() < began + window):
+            return self._failed(variables, f"{said}, but {reason}", identifier, began + window)
         if joined:
             return self._conclude(applied, {"joined": identifier})
         return self._conclude(applied, self._confirm_until(variables, identifier, began + window))
@@ -114,6 +119,14 @@ class GuardedAction(ActionBase):
     def _host(self) -> str:
         """The host as the connection names it."""
         return str(self._play_context.remote_addr)
+
+    def explain(self, variables: dict[str, t.Any], login: FreshLogin) -> str:
+        """Say what the host's own files have to say about a login that failed, as a sentence with a blank after it."""
+        return ""
+
+    def after_login(self, variables: dict[str, t.Any], applied: dict[str, t.Any]) -> str | None:
+        """Prove more than the confirming login does, before the change is confirmed; return a reason to revert, or None."""
+        return None
 
     def _log_in_until(self, end: float) -> FreshLogin:
         """Try the fresh login until it succeeds, at least once, and until ``end``."""

@@ -60,6 +60,13 @@ class Key:
         return "%s …%s%s" % (self.type, self.blob[-12:], " (%s)" % self.comment if self.comment else "")
 
     @property
+    def bits(self) -> int | None:
+        """The length of an RSA key's modulus; None for other types, whose length is always enough."""
+        if self.type != "ssh-rsa":
+            return None
+        return int.from_bytes(_fields(base64.b64decode(self.blob))[2], "big").bit_length()
+
+    @property
     def limits(self) -> tuple[str, ...]:
         """Names of the options that may forbid a login that the bare key would allow."""
         return tuple(name for name in _option_names(self.options) if name in LIMITING_OPTIONS)

@@ -207,11 +207,16 @@ def _unit_commands(unit: SavedUnit) -> list[str]:
     name = shlex.quote(unit.name)
     if not unit.active:
         return [f"! systemctl is-active --quiet {name} || systemctl --no-block stop {name}"]
+    again, done = f"reload-or-restart {name}", "reloaded"
+    if unit.name.endswith(".socket"):
+        # Together with the service that it has started, which holds its descriptors: a socket does not start before that.
+        started = shlex.quote(unit.name[: -len("socket")] + "service")
+        again, done = f"restart {name} $(systemctl is-active --quiet {started} && echo {started})", "restarted"
     return [
         f"if [ -n \"$said\" ] || ! systemctl is-active --quiet {name}; then",
         f"  systemctl reset-failed {name} 2>/dev/null",
-        f"  systemctl --no-block reload-or-restart {name} && say {shlex.quote('reloaded ' + unit.name)}"
-        f" || fail {shlex.quote('reload ' + unit.name)}",
+        f"  systemctl --no-block {again} && say {shlex.quote(done + ' ' + unit.name)}"
+        f" || fail {shlex.quote(again.split()[0] + ' ' + unit.name)}",
         "fi",
     ]
 

@@ -16,6 +16,10 @@ import dataclasses
 import typing as t
 
 from .._plan import Problem
+from .effective import Subject
+from .exceptions import Exemption
+from .exceptions import render as render_exceptions
+from .matching import Accounts, holds
 
 DIRECTORY = "/etc/ssh/sshd_config.d"
 PATH = DIRECTORY + "/00-lockstep.conf"
@@ -23,72 +27,36 @@ MAIN = "/etc/ssh/sshd_config"
 #: The line above our Include in a main file that does not read the drop-in early enough.
 MARK = "# lockstep.gpufleet: read before every other directive, because the first value wins"
 
-#: Preferred algorithms, best first: hybrid post-quantum, then curve25519; AEAD, then counter mode; encrypt-then-mac.
-#: Host keys: no DSA, no ECDSA on NIST curves, no SHA-1 signatures.
-PREFERRED: dict[str, tuple[str, ...]] = {
-    "KexAlgorithms": (
-        "mlkem768x25519-sha256",
-        "sntrup761x25519-sha512",
-        "sntrup761x25519-sha512@openssh.com",
-        "curve25519-sha256",
-        "curve25519-sha256@libssh.org",
-    ),
-    "Ciphers": (
-        "aes256-gcm@openssh.com",
-        "aes128-gcm@openssh.com",
-        "chacha20-poly1305@openssh.com",
-        "aes256-ctr",
-        "aes192-ctr",
-        "aes128-ctr",
-    ),
-    "MACs": (
-        "hmac-sha2-512-etm@openssh.com",
-        "hmac-sha2-256-etm@openssh.com",
-        "umac-128-etm@openssh.com",
-    ),
-    "HostKeyAlgorithms": (
-        "ssh-ed25519-cert-v01@openssh.com",
-        "sk-ssh-ed25519-cert-v01@openssh.com",
-        "rsa-sha2-512-cert-v01@openssh.com",
-        "rsa-sha2-256-cert-v01@openssh.com",
-        "ssh-ed25519",
-        "sk-ssh-ed25519@openssh.com",
-        "rsa-sha2-512",
-        "rsa-sha2-256",
-    ),
-}
-#: What each list is called by ``ssh -Q``.
-QUERY_NAMES = {"KexAlgorithms": "kex", "Ciphers": "cipher", "MACs": "mac", "HostKeyAlgorithms": "HostKeyAlgorithms"}
-_POST_QUANTUM = ("mlkem768x25519", "sntrup761x25519")
-
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What the user asked for. Empty lists of accounts and groups mean that everybody with a key may log in."""
+    """What the user asked for.
+
+    Empty lists of accounts and groups mean that everybody with a key may log in, ``permit_open`` empty that tunnels may
+    lead anywhere, ``ports`` empty that the ports are left as they are.
+    """
 
     permit_root_login: str = "prohibit-password"
     allow_users: tuple[str, ...] = ()
     allow_groups: tuple[str, ...] = ()
     allow_tcp_forwarding: str = "local"
+    profile: str = "modern"
+    permit_open: tuple[str, ...] = ()
+    exceptions: tuple[Exemption, ...] = ()
+    ports: tuple[int, ...] = ()
 
 
-def choose_algorithms(supported: t.Mapping[str, t.Collection[str]]) -> dict[str, tuple[str, ...]]:
-    """Return, for each directive, the preferred algorithms that this host knows; best first.
-
-    sshd refuses a whole file for one unknown name. Raises Problem where none of a list is known.
-    """
-    chosen = {}
-    for directive, preferred in PREFERRED.items():
-        known = tuple(name for name in preferred if name in supported.get(directive, ()))
-        if not known:
-            raise Problem(f"this host's OpenSSH knows none of the algorithms that {directive} may name: {preferred}")
-        chosen[directive] = known
-    return chosen
-
-
-def post_quantum(algorithms: t.Mapping[str, t.Sequence[str]]) -> bool:
-    """Return whether the first key exchange is a hybrid post-quantum one."""
-    return algorithms["KexAlgorithms"][0].startswith(_POST_QUANTUM)
+def check(wanted: Wanted) -> None:
+    """Raise Problem for values that would write something else than they say, or that sshd refuses."""
+    for option in ("allow_users", "allow_groups", "permit_open"):
+        for value in getattr(wanted, option):
+            if not value or any(letter in value for letter in " \t\r\n\"'#\\"):
+                raise Problem(f"{option}: '{value}' is not one word; each entry is one pattern of sshd_config(5)")
+    for port in wanted.ports:
+        if not 1 <= port <= 65535:
+            raise Problem(f"ports: {port} is not a port; it must be from 1 to 65535")
+    if len(set(wanted.ports)) != len(wanted.ports):
+        raise Problem(f"ports: {list(wanted.ports)} names a port twice")
 
 
 def directives(wanted: Wanted) -> list[tuple[str, str]]:
@@ -102,6 +70,7 @@ def directives(wanted: Wanted) -> list[tuple[str, str]]:
         ("PermitRootLogin", wanted.permit_root_login),
         ("AllowTcpForwarding", wanted.allow_tcp_forwarding),
         ("AllowStreamLocalForwarding", wanted.allow_tcp_forwarding),
+        *([("PermitOpen", " ".join(wanted.permit_open))] if wanted.permit_open else []),
         ("AllowAgentForwarding", "no"),
         ("X11Forwarding", "no"),
         ("PermitTunnel", "no"),
@@ -110,12 +79,17 @@ def directives(wanted: Wanted) -> list[tuple[str, str]]:
 
 
 def render(
-    wanted: Wanted, algorithms: t.Mapping[str, t.Sequence[str]], old_challenge_response: bool = False
+    wanted: Wanted,
+    algorithms: t.Mapping[str, t.Sequence[str]],
+    old_challenge_response: bool = False,
+    rsa_bits: int = 0,
+    ports: t.Sequence[int] = (),
 ) -> str:
     """Return the text of the drop-in.
 
     ``old_challenge_response``: an sshd before 8.7, where ChallengeResponseAuthentication is a directive of its own that
-    switches keyboard-interactive on again; it is not allowed in Match blocks.
+    switches keyboard-interactive on again; it is not allowed in Match blocks. ``rsa_bits``: the smallest RSA key, 0 for
+    an sshd before 9.1, which has no such directive. ``ports``: those that no other file names already.
     """
     everywhere = directives(wanted)
     if wanted.allow_users:
@@ -125,22 +99,28 @@ def render(
     lines = [
         "# Managed by lockstep.gpufleet (ssh_hardening): changes here are undone by the next run.",
         "# Sorts first because sshd takes the first value; the closing block does the same for Match blocks.",
+        *[f"Port {port}" for port in ports],
         *[f"{keyword} {value}" for keyword, value in everywhere],
     ]
     if old_challenge_response:
         lines.append("ChallengeResponseAuthentication no")
     lines += [f"{directive} {','.join(names)}" for directive, names in algorithms.items()]
+    if rsa_bits:
+        lines.append(f"RequiredRSASize {rsa_bits}")
+    lines += render_exceptions(wanted.exceptions)
     lines += ["Match all", *[f"    {keyword} {value}" for keyword, value in everywhere]]
     return "\n".join(lines) + "\n"
 
 
 def expected(
-    wanted: Wanted, algorithms: t.Mapping[str, t.Sequence[str]]
+    wanted: Wanted, algorithms: t.Mapping[str, t.Sequence[str]], rsa_bits: int = 0
 ) -> dict[str, tuple[str, ...]]:
-    """Return what ``sshd -T`` has to print for every subject: lower-case keyword to its values."""
+    """Return what ``sshd -T`` has to print for a subject without an exception: lower-case keyword to its values."""
     result = {keyword.lower(): (value,) for keyword, value in directives(wanted)}
     for directive, names in algorithms.items():
         result[directive.lower()] = (",".join(names),)
+    if rsa_bits:
+        result["requiredrsasize"] = (str(rsa_bits),)
     if wanted.allow_users:
         result["allowusers"] = tuple(wanted.allow_users)
     if wanted.allow_groups:
@@ -148,24 +128,13 @@ def expected(
     return result
 
 
-def with_include(main: str) -> str:
-    """Return the main file's text with the drop-in read first; unchanged where it is already.
-
-    Distributions begin their file with ``Include /etc/ssh/sshd_config.d/*.conf``. Where no Include that reaches the
-    drop-in stands before the first other directive, one marked line that includes only our file is put at the top:
-    including the whole directory could switch on files that were never read.
-    """
-    for line in main.splitlines():
-        words = line.split("#")[0].replace("=", " ").split()
-        if not words:
-            continue
-        if words[0].lower() != "include":
-            break
-        if any(word.strip('"') in (PATH, DIRECTORY + "/*.conf", "sshd_config.d/*.conf") for word in words[1:]):
-            return main
-    return f"{MARK}\nInclude {PATH}\n{main}"
-
-
-def without_include(main: str) -> str:
-    """Return the main file's text without our marked line."""
-    return main.replace(f"{MARK}\nInclude {PATH}\n", "", 1)
+def expected_for(
+    subject: Subject, plain: t.Mapping[str, tuple[str, ...]], wanted: Wanted, accounts: Accounts
+) -> dict[str, tuple[str, ...]]:
+    """Return what ``sshd -T`` has to print for ``subject``, of whom the user's exceptions may say something else."""
+    excepted: dict[str, tuple[str, ...]] = {}
+    for exemption in wanted.exceptions:
+        if holds(exemption.criteria, subject, accounts):
+            for keyword, value in exemption.settings:
+                excepted.setdefault(keyword.lower(), (value,))
+    return {**plain, **excepted}

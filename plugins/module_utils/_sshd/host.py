@@ -21,26 +21,11 @@ import typing as t
 
 from .._plan import Problem
 from . import dropin
-from .effective import ConfigLine, Subject, parse_effective, parse_lines
+from .algorithms import CRYPTO_POLICY, QUERY_NAMES, Policy, parse_policy
+from .configuration import Files, absolute, flattened, parse_lines, words
+from .effective import Subject, parse_effective
 
 _PRIVILEGE_SEPARATION = "/run/sshd"
-_UNITS = ("ssh.service", "sshd.service")
-
-
-@dataclasses.dataclass(frozen=True)
-class Files:
-    """The configuration files as texts: main file, our drop-in (None: absent), and all the others by path."""
-
-    main: str
-    ours: str | None
-    others: dict[str, str]
-
-    def lines(self) -> list[ConfigLine]:
-        """Return the directives of all files but ours."""
-        found = parse_lines(dropin.MAIN, self.main)
-        for path, text in self.others.items():
-            found += parse_lines(path, text)
-        return found
 
 
 def find_sshd() -> str:
@@ -52,19 +37,25 @@ def find_sshd() -> str:
 
 
 def read_files() -> Files:
-    """Read the main file and every drop-in of the usual directory; raises Problem without a main file."""
+    """Read the main file and all that it includes; raises Problem without a main file, or for an unreadable one."""
     try:
         main = _text(dropin.MAIN)
     except FileNotFoundError:
         raise Problem(f"{dropin.MAIN} does not exist; sshd is not set up the way this module knows") from None
-    others = {}
-    ours = None
-    for path in sorted(glob.glob(dropin.DIRECTORY + "/*.conf")):
-        if path == dropin.PATH:
-            ours = _text(path)
-        else:
-            others[path] = _text(path)
-    return Files(main, ours, others)
+    others: dict[str, str] = {}
+    todo = [(dropin.MAIN, main)]
+    while todo:
+        path, text = todo.pop()
+        for line in parse_lines(path, text):
+            if line.keyword.lower() != "include":
+                continue
+            for pattern in words(line.value):
+                for included in glob.glob(absolute(pattern)):
+                    if included not in others and included not in (dropin.PATH, dropin.MAIN):
+                        others[included] = _text(included)
+                        todo.append((included, others[included]))
+    ours = _text(dropin.PATH) if os.path.exists(dropin.PATH) else None
+    return Files(main, ours, dict(sorted(others.items())))
 
 
 def _text(path: str) -> str:
@@ -72,35 +63,41 @@ def _text(path: str) -> str:
         return file.read()
 
 
+def crypto_policy() -> Policy | None:
+    """Return what the host's crypto policy allows, or None where the host has none."""
+    try:
+        return parse_policy(CRYPTO_POLICY, _text(CRYPTO_POLICY))
+    except FileNotFoundError:
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """A private copy of the configuration. ``originals``: path of each copy to the path it stands for."""
+
+    path: str
+    originals: dict[str, str]
+
+    def translated(self, text: str) -> str:
+        """Return a message of sshd's with the paths that a person knows."""
+        for copy, original in self.originals.items():
+            text = text.replace(copy, original)
+        return text
+
+
 @contextlib.contextmanager
-def merged_view(files: Files, main: str, ours: str | None) -> t.Iterator[str]:
-    """Lay out the configuration as it would be, in a private directory; gives the path of its main file."""
+def merged_view(files: Files, main: str, ours: str | None) -> t.Iterator[View]:
+    """Lay out the configuration as it would be, in a private directory."""
     with tempfile.TemporaryDirectory(prefix="lockstep-sshd-") as directory:
-        folder = os.path.join(directory, "sshd_config.d")
-        os.mkdir(folder)
-        texts = dict(files.others)
-        if ours is not None:
-            texts[dropin.PATH] = ours
-        for path, text in texts.items():
-            _write(os.path.join(folder, os.path.basename(path)), text)
-        # The same text with the directory's name replaced: relative names are relative to /etc/ssh.
-        view = os.path.join(directory, "sshd_config")
-        lines = [_redirected(line, folder) for line in main.splitlines()]
-        _write(view, "\n".join(lines) + "\n")
-        yield view
+        copies: dict[str, str] = {}
 
+        def place(path: str) -> str:
+            return copies.setdefault(path, os.path.join(directory, f"{len(copies)}-{os.path.basename(path)}"))
 
-def _redirected(line: str, folder: str) -> str:
-    if line.strip().lower().startswith("include"):
-        for name in (dropin.DIRECTORY + "/", "sshd_config.d/"):
-            if name in line:
-                return line.replace(name, folder + "/")
-    return line
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
+        for path, text in flattened(files, main, ours, place).items():
+            with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+        yield View(copies[dropin.MAIN], {copy: path for path, copy in copies.items()})
 
 
 @contextlib.contextmanager
@@ -124,9 +121,15 @@ def validate(sshd: str, config: str = dropin.MAIN) -> str | None:
     return None if done.returncode == 0 else (done.stderr.strip() or f"exit status {done.returncode}")
 
 
-def effective(sshd: str, subject: Subject, config: str = dropin.MAIN) -> dict[str, tuple[str, ...]]:
-    """Return the configuration in force for ``subject``; raises Problem with sshd's message."""
-    done = _run(sshd, "-T", "-f", config, "-C", subject.specification())
+def effective(
+    sshd: str, subject: Subject | None, config: str = dropin.MAIN, options: t.Sequence[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Return the configuration in force for ``subject``; raises Problem with sshd's message.
+
+    ``subject`` None: before anybody connects. ``options``: those of the daemon's command line.
+    """
+    about = ("-C", subject.specification()) if subject is not None else ()
+    done = _run(sshd, "-T", "-f", config, *options, *about)
     if done.returncode:
         raise Problem(f"sshd does not accept its configuration: {done.stderr.strip()}")
     return parse_effective(done.stdout)
@@ -136,7 +139,7 @@ def supported(sshd: str) -> dict[str, frozenset[str]]:
     """Return what this host's OpenSSH knows, by directive, from ``ssh -Q``; else from sshd's own defaults."""
     client = shutil.which("ssh") or os.path.join(os.path.dirname(os.path.dirname(sshd)), "bin", "ssh")
     known = {}
-    for directive, query in dropin.QUERY_NAMES.items():
+    for directive, query in QUERY_NAMES.items():
         try:
             done = _run(client, "-Q", query)
         except FileNotFoundError:
@@ -145,41 +148,6 @@ def supported(sshd: str) -> dict[str, frozenset[str]]:
             ) from None
         known[directive] = frozenset(done.stdout.split())
     return known
-
-
-@dataclasses.dataclass(frozen=True)
-class Service:
-    """The unit that runs sshd. ``active`` False: nothing to reload, its next start reads the files."""
-
-    unit: str | None
-    active: bool
-
-
-def service() -> Service:
-    """Return the unit that runs sshd: ssh.service on Debian, sshd.service elsewhere."""
-    try:
-        done = _run("systemctl", "show", "--property=Id,LoadState,ActiveState", *_UNITS)
-    except FileNotFoundError:
-        return Service(None, False)
-    found = None
-    for block in done.stdout.split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if values.get("LoadState") != "loaded":
-            continue
-        candidate = Service(values.get("Id"), values.get("ActiveState") in ("active", "reloading"))
-        if candidate.active:
-            return candidate
-        found = found or candidate
-    return found or Service(None, False)
-
-
-def reload(running: Service) -> None:
-    """Make sshd read its files again; raises Problem with systemd's words. Sessions live on."""
-    if not running.active or running.unit is None:
-        return
-    done = _run("systemctl", "reload", running.unit)
-    if done.returncode:
-        raise Problem(f"systemctl reload {running.unit} failed: {done.stderr.strip()}")
 
 
 def groups_of(user: str) -> frozenset[str] | None:
@@ -195,14 +163,21 @@ def groups_of(user: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def members_of(pattern: str) -> list[str]:
-    """Return accounts of the group ``pattern`` (a plain name), those with it as their first group included."""
-    try:
-        group = grp.getgrnam(pattern)
-    except KeyError:
-        return []
-    first = [account.pw_name for account in pwd.getpwall() if account.pw_gid == group.gr_gid]
-    return list(group.gr_mem) + first
+def accounts(*more: str) -> dict[str, frozenset[str]]:
+    """Return the accounts of this host and the groups of each; ``more``: accounts that may not be in a listing."""
+    groups = grp.getgrall()
+    names = {group.gr_gid: group.gr_name for group in groups}
+    found: dict[str, set[str]] = {}
+    for account in pwd.getpwall():
+        found[account.pw_name] = {names[account.pw_gid]} if account.pw_gid in names else set()
+    for group in groups:
+        for member in group.gr_mem:
+            found.setdefault(member, set()).add(group.gr_name)
+    for name in more:
+        listed = groups_of(name)
+        if listed is not None:
+            found.setdefault(name, set()).update(listed)
+    return {name: frozenset(listed) for name, listed in found.items()}
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -210,11 +185,7 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
 
 
-def ports(sshd: str) -> list[int]:
-    """Return the ports in sshd's effective configuration; raises Problem with sshd's message."""
-    done = _run(sshd, "-T", "-f", dropin.MAIN)
-    if done.returncode:
-        raise Problem(f"sshd does not accept its configuration: {done.stderr.strip()}")
-    found = parse_effective(done.stdout)
-    listening = {int(address.rpartition(":")[2]) for address in found.get("listenaddress", ())}
-    return sorted(listening or {int(port) for port in found.get("port", ("22",))})
+def ports_of(values: t.Mapping[str, tuple[str, ...]]) -> tuple[int, ...]:
+    """Return the ports in what ``sshd -T`` prints; ListenAddress decides where both are there."""
+    listening = {int(address.rpartition(":")[2]) for address in values.get("listenaddress", ())}
+    return tuple(sorted(listening or {int(port) for port in values.get("port", ("22",))}))
