@@ -144,6 +144,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.snapshot 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import (
     banner,
+    configuration,
     dropin,
     exceptions,
     hardening,
@@ -284,9 +285,9 @@ def apply(
     del plan
     change = outlook.change
     moves = bool(change.move)
-    paths = [dropin.PATH if os.path.isdir(dropin.DIRECTORY) else dropin.DIRECTORY]
+    paths = [configuration.PATH if os.path.isdir(configuration.DIRECTORY) else configuration.DIRECTORY]
     if change.main != state.files.main:
-        paths.append(os.path.realpath(dropin.MAIN))
+        paths.append(os.path.realpath(configuration.MAIN))
     identifier = phases.arm_unless_off(module, "ssh_hardening", Cover(tuple(paths), units=state.listener.units(moves)))
     try:
         hardening.write(change.main, change.between if moves else change.ours)

@@ -13,8 +13,11 @@ import fnmatch
 import os
 import typing as t
 
-from . import dropin
-
+DIRECTORY = "/etc/ssh/sshd_config.d"
+PATH = DIRECTORY + "/00-lockstep.conf"
+MAIN = "/etc/ssh/sshd_config"
+#: The line above our Include in a main file that does not read the drop-in early enough.
+MARK = "# lockstep.gpufleet: read before every other directive, because the first value wins"
 # sshd gives up at this depth too.
 _DEPTH = 16
 
@@ -49,7 +52,7 @@ class Files:
 
     def included(self, pattern: str) -> list[str]:
         """Return the paths that an Include of ``pattern`` reads, in sshd's order; ours stands among them."""
-        paths = {*self.others, dropin.PATH}
+        paths = {*self.others, PATH}
         return sorted(path for path in paths if path_matches(path, pattern))
 
     def lines(self, main: str | None = None) -> list[ConfigLine]:
@@ -58,7 +61,7 @@ class Files:
         ``main``: another text for the main file.
         """
         reader = _Reader(self)
-        reader.read(dropin.MAIN, self.main if main is None else main, "", 0)
+        reader.read(MAIN, self.main if main is None else main, "", 0)
         return [
             dataclasses.replace(line, early=reader.ours_at is not None and index < reader.ours_at)
             for index, line in enumerate(reader.found)
@@ -80,7 +83,7 @@ class _Reader:
                 continue
             for pattern in words(line.value):
                 for included in self.files.included(absolute(pattern)):
-                    if included == dropin.PATH:
+                    if included == PATH:
                         if self.ours_at is None:
                             self.ours_at = len(self.found)
                     else:
@@ -150,7 +153,7 @@ def words(text: str) -> list[str]:
 
 def absolute(pattern: str) -> str:
     """Return an Include's argument as sshd takes it: relative names are below /etc/ssh, whichever file says them."""
-    return pattern if pattern.startswith(("/", "~")) else f"{os.path.dirname(dropin.MAIN)}/{pattern}"
+    return pattern if pattern.startswith(("/", "~")) else f"{os.path.dirname(MAIN)}/{pattern}"
 
 
 def path_matches(path: str, pattern: str) -> bool:
@@ -169,17 +172,17 @@ def with_include(main: str) -> str:
     drop-in stands before the first other directive, one marked line that includes only our file is put at the top:
     including the whole directory could switch on files that were never read.
     """
-    for line in parse_lines(dropin.MAIN, main):
+    for line in parse_lines(MAIN, main):
         if line.keyword.lower() != "include":
             break
-        if any(path_matches(dropin.PATH, absolute(pattern)) for pattern in words(line.value)):
+        if any(path_matches(PATH, absolute(pattern)) for pattern in words(line.value)):
             return main
-    return f"{dropin.MARK}\nInclude {dropin.PATH}\n{main}"
+    return f"{MARK}\nInclude {PATH}\n{main}"
 
 
 def without_include(main: str) -> str:
     """Return the main file's text without our marked line."""
-    return main.replace(f"{dropin.MARK}\nInclude {dropin.PATH}\n", "", 1)
+    return main.replace(f"{MARK}\nInclude {PATH}\n", "", 1)
 
 
 def flattened(files: Files, main: str, ours: str | None, place: t.Callable[[str], str]) -> dict[str, str]:
@@ -187,9 +190,9 @@ def flattened(files: Files, main: str, ours: str | None, place: t.Callable[[str]
 
     Every Include names the copies it reads, so that the copy reads nothing of the original.
     """
-    originals = {dropin.MAIN: main, **files.others}
+    originals = {MAIN: main, **files.others}
     if ours is not None:
-        originals[dropin.PATH] = ours
+        originals[PATH] = ours
 
     def rewritten(line: str) -> str:
         keyword, value = split_keyword(line)

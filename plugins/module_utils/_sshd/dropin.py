@@ -21,12 +21,6 @@ from .exceptions import Exemption
 from .exceptions import render as render_exceptions
 from .matching import Accounts, holds
 
-DIRECTORY = "/etc/ssh/sshd_config.d"
-PATH = DIRECTORY + "/00-lockstep.conf"
-MAIN = "/etc/ssh/sshd_config"
-#: The line above our Include in a main file that does not read the drop-in early enough.
-MARK = "# lockstep.gpufleet: read before every other directive, because the first value wins"
-
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:

@@ -96,10 +96,10 @@ def observe(connection: PresentConnection | None) -> State:
     """Read this host. Raises Problem where sshd is missing, or does not accept its own configuration."""
     sshd = host.find_sshd()
     listening = listener.observe()
-    elsewhere = command_line.other_configuration(listening.options, dropin.MAIN)
+    elsewhere = command_line.other_configuration(listening.options, configuration.MAIN)
     if elsewhere is not None:
         raise Problem(
-            f"sshd of this host reads another file than {dropin.MAIN}, which nothing here would change: {elsewhere}. "
+            f"sshd of this host reads another file than {configuration.MAIN}, which nothing here would change: {elsewhere}. "
             "Remove the option -f"
         )
     error = host.validate(sshd)
@@ -221,7 +221,7 @@ def make_plan(wanted: dropin.Wanted | None, change_: Change, state: State, outlo
     )
     if change_.move.then:
         blamed = [option.origin for option in options if option.keyword == "port"]
-        ports.check_in_force(change_.move.then, after_ports, [*blamed, *effective.blame("port", lines, dropin.PATH)])
+        ports.check_in_force(change_.move.then, after_ports, [*blamed, *effective.blame("port", lines, configuration.PATH)])
     if state.connection is not None:
         check_login(state.base, state.groups, outlook.after[first], lines)
         if not state.listener.socket:
@@ -229,12 +229,12 @@ def make_plan(wanted: dropin.Wanted | None, change_: Change, state: State, outlo
     steps: list[str] = []
     diff: list[dict[str, str]] = []
     if change_.ours != state.files.ours:
-        steps.append(f"{'write' if change_.ours is not None else 'remove'} {dropin.PATH}")
-        diff.append(text_diff(dropin.PATH, state.files.ours, change_.ours))
+        steps.append(f"{'write' if change_.ours is not None else 'remove'} {configuration.PATH}")
+        diff.append(text_diff(configuration.PATH, state.files.ours, change_.ours))
     if change_.main != state.files.main:
         verb = "read our drop-in first in" if wanted is not None else "take our line out of"
-        steps.append(f"{verb} {dropin.MAIN}")
-        diff.append(text_diff(dropin.MAIN, state.files.main, change_.main))
+        steps.append(f"{verb} {configuration.MAIN}")
+        diff.append(text_diff(configuration.MAIN, state.files.main, change_.main))
     if change_.move:
         steps.append(change_.move.step)
     warnings = [
@@ -287,7 +287,7 @@ def check_effect(
         expected = dropin.expected_for(subject, plain, wanted, state.accounts)
         for keyword, (wished, found) in effective.differences(expected, values).items():
             started_with = [option.origin for option in state.listener.options if option.keyword == keyword]
-            culprits = "; ".join(str(line) for line in started_with or effective.blame(keyword, lines, dropin.PATH))
+            culprits = "; ".join(str(line) for line in started_with or effective.blame(keyword, lines, configuration.PATH))
             complaints[
                 f"{keyword} would be '{' '.join(found)}' instead of '{' '.join(wished)}' for {subject}"
                 + (f", because of {culprits}" if culprits else "")
@@ -295,7 +295,7 @@ def check_effect(
     if complaints:
         raise Problem(
             "other directives beat ours. Remove them, or move them to a file that sorts after "
-            f"{os.path.basename(dropin.PATH)}; until then nothing is changed: " + ". ".join(complaints)
+            f"{os.path.basename(configuration.PATH)}; until then nothing is changed: " + ". ".join(complaints)
         )
 
 
@@ -309,7 +309,7 @@ def check_login(
     reason = admission.login_refused(subject.user, groups, values, subject.addr)
     if reason:
         keyword = reason.split()[0]
-        culprits = "; ".join(str(line) for line in effective.blame(keyword, lines, dropin.PATH))
+        culprits = "; ".join(str(line) for line in effective.blame(keyword, lines, configuration.PATH))
         raise Problem(
             f"refused, because {subject.user}, the login account of this run, would be shut out once sshd reads its files: "
             f"{reason}" + (f" ({culprits})" if culprits else "")
@@ -318,16 +318,16 @@ def check_login(
 
 def write(main: str, ours: str | None) -> None:
     """Bring the files to the wanted texts, each at once."""
-    os.makedirs(dropin.DIRECTORY, mode=0o755, exist_ok=True)
+    os.makedirs(configuration.DIRECTORY, mode=0o755, exist_ok=True)
     now = host.read_files()
     if ours is None:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(dropin.PATH)
-            sync_directory(dropin.DIRECTORY)
+            os.unlink(configuration.PATH)
+            sync_directory(configuration.DIRECTORY)
     elif now.ours != ours:
-        write_atomically(dropin.PATH, ours.encode(), mode=0o644)
+        write_atomically(configuration.PATH, ours.encode(), mode=0o644)
     if now.main != main:
-        path = os.path.realpath(dropin.MAIN)
+        path = os.path.realpath(configuration.MAIN)
         status = os.stat(path)
         content = main.encode("utf-8", "surrogateescape")
         write_atomically(path, content, mode=status.st_mode & 0o7777, owner=(status.st_uid, status.st_gid))

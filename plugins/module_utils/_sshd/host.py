@@ -20,7 +20,7 @@ import tempfile
 import typing as t
 
 from .._plan import Problem
-from . import dropin
+from . import configuration
 from .algorithms import CRYPTO_POLICY, QUERY_NAMES, Policy, parse_policy
 from .configuration import Files, absolute, flattened, parse_lines, words
 from .effective import Subject, parse_effective
@@ -39,11 +39,11 @@ def find_sshd() -> str:
 def read_files() -> Files:
     """Read the main file and all that it includes; raises Problem without a main file, or for an unreadable one."""
     try:
-        main = _text(dropin.MAIN)
+        main = _text(configuration.MAIN)
     except FileNotFoundError:
-        raise Problem(f"{dropin.MAIN} does not exist; sshd is not set up the way this module knows") from None
+        raise Problem(f"{configuration.MAIN} does not exist; sshd is not set up the way this module knows") from None
     others: dict[str, str] = {}
-    todo = [(dropin.MAIN, main)]
+    todo = [(configuration.MAIN, main)]
     while todo:
         path, text = todo.pop()
         for line in parse_lines(path, text):
@@ -51,10 +51,10 @@ def read_files() -> Files:
                 continue
             for pattern in words(line.value):
                 for included in glob.glob(absolute(pattern)):
-                    if included not in others and included not in (dropin.PATH, dropin.MAIN):
+                    if included not in others and included not in (configuration.PATH, configuration.MAIN):
                         others[included] = _text(included)
                         todo.append((included, others[included]))
-    ours = _text(dropin.PATH) if os.path.exists(dropin.PATH) else None
+    ours = _text(configuration.PATH) if os.path.exists(configuration.PATH) else None
     return Files(main, ours, dict(sorted(others.items())))
 
 
@@ -97,7 +97,7 @@ def merged_view(files: Files, main: str, ours: str | None) -> t.Iterator[View]:
         for path, text in flattened(files, main, ours, place).items():
             with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
-        yield View(copies[dropin.MAIN], {copy: path for path, copy in copies.items()})
+        yield View(copies[configuration.MAIN], {copy: path for path, copy in copies.items()})
 
 
 @contextlib.contextmanager
@@ -115,14 +115,14 @@ def privilege_separation_directory() -> t.Iterator[None]:
                 os.rmdir(_PRIVILEGE_SEPARATION)
 
 
-def validate(sshd: str, config: str = dropin.MAIN) -> str | None:
+def validate(sshd: str, config: str = configuration.MAIN) -> str | None:
     """Return what sshd says against the configuration (``sshd -t``), or None when it accepts it."""
     done = _run(sshd, "-t", "-f", config)
     return None if done.returncode == 0 else (done.stderr.strip() or f"exit status {done.returncode}")
 
 
 def effective(
-    sshd: str, subject: Subject | None, config: str = dropin.MAIN, options: t.Sequence[str] = ()
+    sshd: str, subject: Subject | None, config: str = configuration.MAIN, options: t.Sequence[str] = ()
 ) -> dict[str, tuple[str, ...]]:
     """Return the configuration in force for ``subject``; raises Problem with sshd's message.
 

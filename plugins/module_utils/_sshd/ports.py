@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from .._plan import Problem
-from . import dropin
+from . import configuration
 from .configuration import ConfigLine, parse_lines
 from .listener import Listener
 
@@ -59,7 +59,7 @@ def plan(
     ``now``: the ports that sshd listens on. ``lines``: the directives of all other files. ``ours``: our drop-in as it is.
     """
     if not wanted:
-        return Move(own=_named(parse_lines(dropin.PATH, ours or "")))
+        return Move(own=_named(parse_lines(configuration.PATH, ours or "")))
     if listener.socket and not listener.generated:
         if set(listener.ports) != set(wanted):
             where = "; ".join(str(line) for line in listener.addresses)

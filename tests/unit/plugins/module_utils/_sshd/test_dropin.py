@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import dropin
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import algorithms, dropin, exceptions
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd.effective import Subject
 
-EVERYTHING = {directive: frozenset(names) for directive, names in dropin.PREFERRED.items()}
+EVERYTHING = {directive: frozenset(names) for directive, names in algorithms.PREFERRED.items()}
 
 
 def test_every_directive_stands_globally_and_in_the_closing_block():
     wanted = dropin.Wanted("no", ("ops", "al*"), ("ssh",), "no")
-    text = dropin.render(wanted, dropin.choose_algorithms(EVERYTHING))
+    text = dropin.render(wanted, algorithms.choose(EVERYTHING))
     before, _line, after = text.partition("Match all\n")
     for keyword, value in [
         *dropin.directives(wanted), ("AllowUsers", "ops al*"), ("AllowGroups", "ssh"), ("PasswordAuthentication", "no"),
@@ -25,49 +26,52 @@ def test_every_directive_stands_globally_and_in_the_closing_block():
 
 
 def test_without_lists_of_accounts_none_is_written():
-    text = dropin.render(dropin.Wanted(), dropin.choose_algorithms(EVERYTHING))
+    text = dropin.render(dropin.Wanted(), algorithms.choose(EVERYTHING))
     assert "AllowUsers" not in text and "AllowGroups" not in text
 
 
+def test_ports_exceptions_and_the_smallest_rsa_key():
+    wanted = dropin.Wanted(
+        permit_open=("localhost:8888",),
+        exceptions=exceptions.parse([{"match": "User backup", "settings": {"passwordauthentication": True}}]),
+    )
+    lines = dropin.render(wanted, algorithms.choose(EVERYTHING), rsa_bits=2048, ports=(2222, 22)).splitlines()
+    assert lines[2:4] == ["Port 2222", "Port 22"]
+    assert "RequiredRSASize 2048" in lines and "PermitOpen localhost:8888" in lines and "    PermitOpen localhost:8888" in lines
+    at = lines.index("Match User backup")
+    assert lines[at + 1 : at + 3] == ["    PasswordAuthentication yes", "Match all"]
+
+
+def test_an_exception_is_expected_of_whom_it_is_about():
+    wanted = dropin.Wanted(
+        exceptions=exceptions.parse(
+            [
+                {"match": "User backup", "settings": {"PasswordAuthentication": "yes"}},
+                {"match": "Group ml", "settings": {"PasswordAuthentication": "no", "X11Forwarding": "yes"}},
+            ]
+        )
+    )
+    plain = dropin.expected(wanted, algorithms.choose(EVERYTHING), 2048)
+    assert plain["passwordauthentication"] == ("no",) and plain["requiredrsasize"] == ("2048",)
+    about = {"backup": {"ml"}, "ops": set()}
+    backup = Subject("backup", "h", "192.0.2.1", "192.0.2.2", 22)
+    found = dropin.expected_for(backup, plain, wanted, about)
+    assert (found["passwordauthentication"], found["x11forwarding"]) == (("yes",), ("yes",))
+    assert dropin.expected_for(Subject("ops", "h", "192.0.2.1", "192.0.2.2", 22), plain, wanted, about) == plain
+
+
 @pytest.mark.parametrize(
-    ("kex", "first", "post_quantum"),
+    ("wanted", "says"),
     [
-        (EVERYTHING["KexAlgorithms"], "mlkem768x25519-sha256", True),
-        ({"sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "ecdh-sha2-nistp256"},
-         "sntrup761x25519-sha512@openssh.com", True),
-        ({"curve25519-sha256", "diffie-hellman-group14-sha1"}, "curve25519-sha256", False),
+        (dropin.Wanted(allow_users=("a b",)), "allow_users: 'a b' is not one word"),
+        (dropin.Wanted(allow_groups=("x\nPermitRootLogin yes",)), "allow_groups"),
+        (dropin.Wanted(permit_open=("",)), "permit_open"),
+        (dropin.Wanted(ports=(0,)), "ports: 0 is not a port"),
+        (dropin.Wanted(ports=(70000,)), "ports: 70000"),
+        (dropin.Wanted(ports=(22, 22)), "names a port twice"),
     ],
 )
-def test_algorithms_are_what_this_host_knows_best_first(kex, first, post_quantum):
-    chosen = dropin.choose_algorithms({**EVERYTHING, "KexAlgorithms": frozenset(kex)})
-    assert chosen["KexAlgorithms"][0] == first
-    assert set(chosen["KexAlgorithms"]) <= set(kex)
-    assert dropin.post_quantum(chosen) is post_quantum
-
-
-def test_an_sshd_that_knows_none_of_them_is_a_problem():
-    with pytest.raises(Problem, match="MACs"):
-        dropin.choose_algorithms({**EVERYTHING, "MACs": frozenset({"hmac-md5"})})
-
-
-@pytest.mark.parametrize(
-    ("main", "untouched"),
-    [
-        ("# x\n\nInclude /etc/ssh/sshd_config.d/*.conf\nPort 22\n", True),
-        ("include sshd_config.d/*.conf\n", True),
-        ("Include=/etc/ssh/sshd_config.d/*.conf\n", True),
-        ('Include "/etc/ssh/sshd_config.d/*.conf"\n', True),
-        ("Include /etc/ssh/other/*.conf\nInclude /etc/ssh/sshd_config.d/*.conf\n", True),
-        ("Port 22\nInclude /etc/ssh/sshd_config.d/*.conf\n", False),
-        ("#Include /etc/ssh/sshd_config.d/*.conf\nPort 22\n", False),
-        ("Port 22\n", False),
-        ("", False),
-    ],
-)
-def test_the_drop_in_is_read_first(main, untouched):
-    read = dropin.with_include(main)
-    assert (read == main) is untouched
-    assert dropin.with_include(read) == read
-    assert dropin.without_include(read) == main
-    if not untouched:
-        assert read.splitlines()[:2] == [dropin.MARK, f"Include {dropin.PATH}"]
+def test_values_that_would_write_something_else_are_a_problem(wanted, says):
+    with pytest.raises(Problem) as caught:
+        dropin.check(wanted)
+    assert says in str(caught.value)
