@@ -10,6 +10,7 @@ and finds accounts without a key.
 from __future__ import annotations
 
 import dataclasses
+import grp
 import os
 import pwd
 import stat
@@ -21,8 +22,8 @@ from .._accounts.keys import Key, key_of
 _NOLOGIN = ("/etc/nologin", "/run/nologin", "/var/run/nologin")
 _DAY = 86400
 
-#: What is known of one path: (owner, mode), or None where there is nothing.
-Status = t.Callable[[str], t.Optional[t.Tuple[int, int]]]
+#: What is known of one path: (owner, mode, group), or None where there is nothing.
+Status = t.Callable[[str], t.Optional[t.Tuple[int, int, int]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ def observe(name: str, values: t.Mapping[str, tuple[str, ...]]) -> Account:
         shadow.get("changed") == "0",
         next((path for path in _NOLOGIN if os.path.exists(path)), None) if entry.pw_uid else None,
         tuple(
-            _key_file(path, entry.pw_uid, set(os.getgrouplist(name, entry.pw_gid)), entry.pw_dir, strict)
+            _key_file(path, entry, strict)
             for path in key_paths(values.get("authorizedkeysfile", ()), name, entry.pw_uid, entry.pw_dir)
         ),
     )
@@ -109,21 +110,43 @@ def key_paths(patterns: t.Iterable[str], name: str, uid: int, home: str) -> list
     return paths
 
 
-def _key_file(path: str, uid: int, groups: set[int], home: str, strict: bool) -> KeyFile:
+def _key_file(path: str, entry: pwd.struct_passwd, strict: bool) -> KeyFile:
     real = os.path.realpath(path)
     if not os.path.exists(real):
         return KeyFile(path, absent=True)
-    objection = objection_to(real, os.path.realpath(home), uid, groups, strict, _status)
+    groups = set(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    objection = objection_to(
+        real, os.path.realpath(entry.pw_dir), entry.pw_uid, groups, strict, _status, _group_of_its_own(entry)
+    )
     return KeyFile(path, tuple(key for key in map(key_of, _lines(real)) if key is not None), objection)
 
 
+def _group_of_its_own(entry: pwd.struct_passwd) -> int | None:
+    """Return the account's first group if nobody else is in it; sshd of Debian and its kin lets that one write."""
+    if not os.path.exists("/etc/debian_version"):
+        return None
+    try:
+        group = grp.getgrgid(entry.pw_gid)
+    except KeyError:
+        return None
+    others = any(account.pw_gid == entry.pw_gid and account.pw_uid != entry.pw_uid for account in pwd.getpwall())
+    return None if others or set(group.gr_mem) - {entry.pw_name} else entry.pw_gid
+
+
 def objection_to(
-    path: str, home: str, uid: int, groups: t.Collection[int], strict: bool, status: Status
+    path: str,
+    home: str,
+    uid: int,
+    groups: t.Collection[int],
+    strict: bool,
+    status: Status,
+    private_group: int | None = None,
 ) -> str | None:
     """Return why sshd ignores the file of keys ``path``, or None. Paths are real ones, without links.
 
     StrictModes: the file, and every directory from it up to the home directory (to the root where it is elsewhere), must
-    belong to the account or to root, and nobody else may write there. And the account itself has to be able to read it.
+    belong to the account or to root, and nobody else may write there; ``private_group``: one that may. And the account
+    itself has to be able to read it.
     """
     found = status(path)
     if found is None or not stat.S_ISREG(found[1]):
@@ -133,10 +156,10 @@ def objection_to(
         known = status(current)
         if known is None:
             continue
-        owner, mode = known
+        owner, mode, group = known
         if strict and owner not in (0, uid):
             return f"{current} belongs to the account with uid {owner}; run: chown {uid} {current}"
-        if strict and mode & 0o022:
+        if strict and (mode & 0o002 or (mode & 0o020 and group != private_group)):
             return f"others may write to {current} (mode {stat.S_IMODE(mode):04o}); run: chmod go-w {current}"
         if current == home:
             break
@@ -149,12 +172,10 @@ def objection_to(
     return None
 
 
-def _may(known: tuple[int, ...], needed: int, uid: int, groups: t.Collection[int]) -> bool:
-    mode = known[1]
-    if known[0] == uid:
-        return bool(mode >> 6 & needed)
-    # The group of a path is not asked for: where the group's bits allow it, the benefit of the doubt is the account's.
-    return bool(mode & needed or mode >> 3 & needed and groups)
+def _may(known: tuple[int, int, int], needed: int, uid: int, groups: t.Collection[int]) -> bool:
+    owner, mode, group = known
+    shift = 6 if owner == uid else 3 if group in groups else 0
+    return bool(mode >> shift & needed)
 
 
 def _parents(path: str) -> t.Iterator[str]:
@@ -163,12 +184,12 @@ def _parents(path: str) -> t.Iterator[str]:
         yield path
 
 
-def _status(path: str) -> tuple[int, int] | None:
+def _status(path: str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_uid, found.st_mode
+    return found.st_uid, found.st_mode, found.st_gid
 
 
 def _lines(path: str) -> list[str]:

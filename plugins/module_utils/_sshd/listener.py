@@ -52,12 +52,16 @@ class Listener:
         """Return what makes a changed configuration count, as sentences; nothing for what does not run."""
         if ports_change and self.socket and self.generated:
             return [f"restart {self.socket} after daemon-reload"]
-        return [f"reload {self.service}"] if self.active and self.service else []
+        if self.accept or not self.active or not self.service:
+            return []
+        # sshd loses the descriptors that a socket gave it when it reads its files again; started anew it gets them back,
+        # and meanwhile systemd keeps them open.
+        return [f"{'restart' if self.socket else 'reload'} {self.service}"]
 
     def units(self, ports_change: bool) -> tuple[str, ...]:
         """Return the units that a guard has to bring back."""
-        if ports_change and self.socket and self.generated:
-            return (self.socket,)
+        if self.socket:
+            return () if self.accept else (self.socket,)
         return (self.service,) if self.active and self.service else ()
 
 
@@ -155,8 +159,9 @@ def apply(listener: Listener, ports_change: bool) -> None:
         # One transaction: the service, which holds the socket's descriptors, stops before it and starts after it.
         running = [listener.service] if listener.active and listener.service else []
         _systemctl("restart", listener.socket, *running)
-    elif listener.active and listener.service:
-        _systemctl("reload", listener.service)
+        return
+    for step in listener.steps(False):
+        _systemctl(*step.split())
 
 
 def _systemctl(verb: str, *units: str) -> None:

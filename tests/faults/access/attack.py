@@ -87,10 +87,16 @@ class Host(hosts.Host):
         )
 
     def start(
-        self, module: str, options: dict[str, t.Any], ssh_config: str = "", verbose: bool = False, **variables: t.Any
+        self, module: str, options: dict[str, t.Any], ssh_config: str = "", verbose: bool = False, flags: str = "",
+        **variables: t.Any
     ) -> Run:
-        """Start a run of one module against this host; ``ssh_config``: an ssh_config(5) used instead of the user's."""
-        return self._start(PLAYBOOK % (module, json.dumps(options)), ssh_config, ["-v"] if verbose else [], variables)
+        """Start a run of one module against this host.
+
+        ``ssh_config``: an ssh_config(5) used instead of the user's. ``flags``: of ansible-playbook, besides ``-v`` for
+        ``verbose``.
+        """
+        more = [*(["-v"] if verbose else []), *flags.split()]
+        return self._start(PLAYBOOK % (module, json.dumps(options)), ssh_config, more, variables)
 
     def play(self, playbook: str, ssh_config: str = "", limit: str = "", **variables: t.Any) -> Run:
         """Run a playbook (its text) against this host, or against ``limit``, to its end."""

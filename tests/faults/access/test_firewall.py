@@ -129,6 +129,6 @@ def test_removing_takes_away_only_what_is_ours(victim):
 
 def test_a_connection_that_is_not_ssh_confirms_by_a_probe(victim):
     run = victim.run("firewall", {"ssh_sources": [victim.address + "/32", victim.address.rpartition(".")[0] + ".1"]},
-                     ansible_connection="elsewhere", verbose=True)
+                     ansible_connection="elsewhere", flags="-v")
     assert not run.failed and '"confirmed_by": "probe"' in run.said, run.output
     assert victim.litter() == ""

@@ -185,6 +185,6 @@ def test_a_password_is_refused_on_the_wire(victim):
 
 
 def test_a_connection_that_is_not_ssh_confirms_by_a_probe(victim):
-    run = victim.run("ssh_hardening", {}, ansible_connection="elsewhere", verbose=True)
+    run = victim.run("ssh_hardening", {}, ansible_connection="elsewhere", flags="-v")
     assert not run.failed and '"confirmed_by": "probe"' in run.said, run.output
     assert victim.litter() == ""

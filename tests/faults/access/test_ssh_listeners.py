@@ -13,12 +13,12 @@ import pytest
 from faults.access.attack import Host
 
 DROPIN = "/etc/ssh/sshd_config.d/00-lockstep.conf"
-GENERATOR = "/etc/systemd/system-generators/sshd-socket-generator"
+GENERATOR = "/usr/lib/systemd/system-generators/sshd-socket-generator"
 
 # As Ubuntu's: every port that sshd's configuration names, and nothing of its own while it names none but 22.
 _GENERATOR = r"""#!/bin/sh
-mkdir -p /run/sshd "$1/ssh.socket.d"
-ports=$(/usr/sbin/sshd -T 2>/dev/null | sed -n 's/^port //p')
+mkdir -p "$1/ssh.socket.d"
+ports=$(/usr/sbin/sshd -G 2>/dev/null | sed -n 's/^port //p')
 [ "$ports" = 22 ] && exit 0
 { echo '[Socket]'; echo 'ListenStream='; for port in $ports; do echo "ListenStream=0.0.0.0:$port"; echo "ListenStream=[::]:$port"; done
 } > "$1/ssh.socket.d/addresses.conf"
@@ -64,7 +64,7 @@ X
 _BACK = f"""
 systemctl disable -q --now ssh.socket; systemctl stop ssh.socket
 rm -f {GENERATOR} /etc/systemd/system/ssh.socket /etc/systemd/system/ssh@.service {DROPIN}
-systemctl daemon-reload; systemctl enable -q ssh.service; systemctl restart ssh.service
+systemctl daemon-reload; systemctl enable -q ssh.service; systemctl reset-failed ssh; systemctl restart ssh.service
 """
 
 
@@ -87,10 +87,10 @@ def sockets(host: Host) -> str:
 def test_a_socket_with_a_generator(victim):
     victim.console(_UBUNTU + _SWITCH)
     assert victim.lets_in() and victim.console("systemctl is-active ssh.socket") == "active"
-    run = victim.run("ssh_hardening", {}, verbose=True)
+    run = victim.run("ssh_hardening", {}, flags="-v")
     assert not run.failed and '"offered_methods": ["publickey"]' in run.said, run.output
     assert "changed=0" in victim.run("ssh_hardening", {}).said
-    moved = victim.run("ssh_hardening", {"ports": [2222]}, verbose=True)
+    moved = victim.run("ssh_hardening", {"ports": [2222]}, flags="-v")
     assert not moved.failed, moved.output
     assert "listen on 2222 instead of 22" in moved.said and "restart ssh.socket after daemon-reload" in moved.said
     assert "2222" in sockets(victim) and ":22 " not in sockets(victim)
@@ -121,7 +121,7 @@ def test_a_socket_with_a_generator_comes_back_where_the_new_port_is_closed(victi
 def test_a_socket_that_starts_one_sshd_for_each_connection(victim):
     victim.console(_PER_CONNECTION + _SWITCH)
     assert victim.lets_in() and "password" in offered(victim)
-    run = victim.run("ssh_hardening", {}, verbose=True)
+    run = victim.run("ssh_hardening", {}, flags="-v")
     assert not run.failed and '"offered_methods": ["publickey"]' in run.said, run.output
     # A written file is live at once: there is nothing to reload.
     assert f'"plan": ["write {DROPIN}"]' in run.said, run.output
@@ -141,7 +141,7 @@ def test_a_service_that_does_not_run_is_not_started(victim):
     # sshd is there, but not by a unit; as after an administrator's own start.
     victim.console("systemctl stop ssh.service; mkdir -p /run/sshd; /usr/sbin/sshd")
     try:
-        run = victim.run("ssh_hardening", {}, ansible_connection="elsewhere", verbose=True)
+        run = victim.run("ssh_hardening", {}, ansible_connection="elsewhere", flags="-v")
         assert f'"plan": ["write {DROPIN}"]' in run.said or f"removed {DROPIN}" in run.said, run.output
         assert victim.console("systemctl is-active ssh.service", check=False) == "inactive"
         # The sshd that answers has not read the file, and the probe on the host says so; so the host is as before.

@@ -79,30 +79,33 @@ def test_an_account_without_a_key_is_a_warning(found, says):
     ("changes", "objection"),
     [
         ({}, None),
-        ({"/home/ada/.ssh/k": (1000, 0o100660)}, "others may write to /home/ada/.ssh/k (mode 0660); run: chmod go-w"),
-        ({"/home/ada/.ssh": (1000, 0o40777)}, "others may write to /home/ada/.ssh (mode 0777)"),
-        ({"/home/ada": (1001, 0o40755)}, "/home/ada belongs to the account with uid 1001; run: chown 1000 /home/ada"),
-        ({"/home/ada": (0, 0o40755)}, None),
+        ({"/home/ada/.ssh/k": (1000, 0o100662, 1000)}, "others may write to /home/ada/.ssh/k (mode 0662); run: chmod go-w"),
+        ({"/home/ada": (1000, 0o40775, 50)}, "others may write to /home/ada (mode 0775)"),
+        ({"/home/ada": (1000, 0o40775, 1000)}, None),
+        ({"/home/ada/.ssh/k": (0, 0o100640, 1000)}, None),
+        ({"/home/ada/.ssh": (1000, 0o40777, 1000)}, "others may write to /home/ada/.ssh (mode 0777)"),
+        ({"/home/ada": (1001, 0o40755, 1001)}, "/home/ada belongs to the account with uid 1001; run: chown 1000 /home/ada"),
+        ({"/home/ada": (0, 0o40755, 0)}, None),
         # Above the home directory sshd does not look, but the account has to get through.
-        ({"/home": (0, 0o40777)}, None),
-        ({"/home": (0, 0o40700)}, "may not enter /home"),
-        ({"/home/ada/.ssh/k": (0, 0o100600)}, "may not read /home/ada/.ssh/k"),
-        ({"/home/ada/.ssh/k": (1000, 0o40700)}, "is not a file"),
+        ({"/home": (0, 0o40777, 0)}, None),
+        ({"/home": (0, 0o40700, 0)}, "may not enter /home"),
+        ({"/home/ada/.ssh/k": (0, 0o100600, 0)}, "may not read /home/ada/.ssh/k"),
+        ({"/home/ada/.ssh/k": (1000, 0o40700, 1000)}, "is not a file"),
     ],
 )
 def test_strict_modes_as_sshd_has_them(changes, objection):
     places = {
-        "/": (0, 0o40755), "/home": (0, 0o40755), "/home/ada": (1000, 0o40755), "/home/ada/.ssh": (1000, 0o40700),
-        "/home/ada/.ssh/k": (1000, 0o100600), **changes,
+        "/": (0, 0o40755, 0), "/home": (0, 0o40755, 0), "/home/ada": (1000, 0o40755, 1000), "/home/ada/.ssh": (1000, 0o40700, 1000),
+        "/home/ada/.ssh/k": (1000, 0o100600, 1000), **changes,
     }
-    said = account.objection_to("/home/ada/.ssh/k", "/home/ada", 1000, {1000}, True, places.get)
+    said = account.objection_to("/home/ada/.ssh/k", "/home/ada", 1000, {1000}, True, places.get, 1000)
     assert (said is None) if objection is None else objection in said
     if objection and "write" in objection:
         assert account.objection_to("/home/ada/.ssh/k", "/home/ada", 1000, {1000}, False, places.get) is None
 
 
 def test_a_file_outside_of_the_home_is_looked_at_up_to_the_root():
-    places = {"/": (0, 0o40755), "/keys": (0, 0o40777), "/keys/ada": (0, 0o100644)}
+    places = {"/": (0, 0o40755, 0), "/keys": (0, 0o40777, 0), "/keys/ada": (0, 0o100644, 0)}
     assert "/keys" in account.objection_to("/keys/ada", "/home/ada", 1000, {1000}, True, places.get)
 
 

@@ -20,8 +20,12 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd.listener i
         (Listener("ssh.service", True), ["reload ssh.service"], ["reload ssh.service"], ("ssh.service",)),
         (Listener("ssh.service", False, "ssh.socket", accept=True), [], [], ()),
         (
+            Listener("ssh.service", True, "ssh.socket"),
+            ["restart ssh.service"], ["restart ssh.service"], ("ssh.socket",),
+        ),
+        (
             Listener("ssh.service", True, "ssh.socket", generated=True),
-            ["reload ssh.service"], ["restart ssh.socket after daemon-reload"], ("ssh.socket",),
+            ["restart ssh.service"], ["restart ssh.socket after daemon-reload"], ("ssh.socket",),
         ),
         (
             Listener("ssh.service", False, "ssh.socket", generated=True),
