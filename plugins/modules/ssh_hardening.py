@@ -12,12 +12,15 @@ version_added: 0.1.0
 author: lockstep founders (@lockstep)
 description:
   - Switches off logins by password and keyboard-interactive, restricts root to keys or locks it out, limits forwarding
-    to local tunnels, and chooses strong algorithms that this host supports, hybrid post-quantum key exchange first.
+    to local tunnels, and chooses strong algorithms that this host supports and its crypto policy allows, hybrid
+    post-quantum key exchange first.
   - All of it is one drop-in that sorts first in C(/etc/ssh/sshd_config.d), with every directive repeated in a closing
     C(Match all) block, so that neither later files nor later C(Match) blocks weaken it. The configuration in force is
-    asked of C(sshd -T) for the login account, root, other accounts, and one example of each C(Match) line.
+    asked of C(sshd -T), with the options that sshd is started with, for the login account, root and another account,
+    each as it connects now and for one example of each C(Match) line. What beats ours is named with file and line.
   - Before any change, a fresh login with keys only has to succeed, or nothing is changed. After the change another one
-    has to succeed, or the host puts everything back by itself, at the end of O(window) or at its next boot.
+    has to succeed, and a login without a key has to be offered keys only, or the host puts everything back by itself, at
+    the end of O(window) or at its next boot. A login that fails is explained from the host's files.
   - When nothing is to be done, it is one module call without a login and without a reload.
 extends_documentation_fragment:
   - lockstep.gpufleet._attributes
@@ -47,6 +50,15 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  profile:
+    description:
+      - V(modern) prefers hybrid post-quantum key exchange and falls back on curve25519 for clients that know none, and
+        takes RSA keys of 2048 bits or more.
+      - V(strict) has no fallback, so that clients need OpenSSH 8.5 or newer, or another one with mlkem768x25519 or
+        sntrup761x25519, and takes RSA keys of 3072 bits or more. On a host whose own OpenSSH knows neither it is an error.
+    type: str
+    choices: [modern, strict]
+    default: modern
   permit_root_login:
     description:
       - Whether root may log in with a key, or not at all.
@@ -56,7 +68,7 @@ options:
   allow_users:
     description:
       - The only accounts that may log in, as C(AllowUsers) takes them. Empty means every account that has a key.
-      - A list that shuts out the present login account is refused.
+      - A list that shuts out the present login account is refused. Another account that has no key is a warning.
     type: list
     elements: str
     default: []
@@ -73,6 +85,44 @@ options:
     type: str
     choices: [local, 'no']
     default: local
+  permit_open:
+    description:
+      - The only targets of tunnels, as C(PermitOpen) takes them (C(localhost:8888)). Empty means any.
+    type: list
+    elements: str
+    default: []
+  ports:
+    description:
+      - The ports that sshd listens on. Empty means that they are left as they are.
+      - A port that is new has to let a fresh login in, while the old ones still listen; only then the old ones are left,
+        and another fresh login confirms it. A port that something closes is not moved to.
+      - A socket unit that names its ports itself is not changed, but named in an error. Ubuntu's C(ssh.socket), whose ports
+        come from C(sshd_config), moves along.
+      - Afterwards C(ansible_port) has to be the new port, or the host is unreachable; the first of O(ports) is returned as
+        RV(port).
+    type: list
+    elements: int
+    default: []
+  exceptions:
+    description:
+      - What holds for some connections instead, as C(Match) blocks before our closing one; for each directive the first
+        block that matches decides.
+      - An exception that matches every connection, or that nothing on this host could match, is an error.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      match:
+        description:
+          - Criteria as they stand after C(Match), out of C(User), C(Group), C(Host), C(Address), C(LocalAddress) and
+            C(LocalPort).
+        type: str
+        required: true
+      settings:
+        description:
+          - Directives and their values. Those that may stand in a C(Match) block and are not dangerous are known.
+        type: dict
+        required: true
   guard:
     description:
       - Whether the host undoes the change unless a fresh login confirms it. Only a host without systemd needs V(false).
@@ -96,6 +146,28 @@ EXAMPLES = r"""
     allow_users: [ops, deploy]
     permit_root_login: 'no'
 
+- name: Allow tunnels to Jupyter alone, and clients with post-quantum key exchange alone
+  lockstep.gpufleet.ssh_hardening:
+    profile: strict
+    permit_open: ["localhost:8888", "127.0.0.1:8888"]
+
+- name: Keep a password for one account from one network, and nothing but a command for another
+  lockstep.gpufleet.ssh_hardening:
+    exceptions:
+      - match: User legacy Address 10.0.0.0/8
+        settings: {PasswordAuthentication: true}
+      - match: User backup
+        settings: {ForceCommand: /usr/local/bin/backup, AllowTcpForwarding: false}
+
+- name: Move sshd to another port
+  lockstep.gpufleet.ssh_hardening:
+    ports: [2222]
+  register: moved
+
+- name: Go there from now on
+  ansible.builtin.set_fact:
+    ansible_port: "{{ moved.port }}"
+
 - name: Show what would change
   lockstep.gpufleet.ssh_hardening:
   check_mode: true
@@ -114,6 +186,24 @@ confirmed_by:
   type: str
   returned: when something was changed
   sample: fresh_login
+offered_methods:
+  description:
+    - What a login without a key was offered, asked once on the wire before the change was confirmed.
+    - With RV(confirmed_by=probe) it was asked on the host itself, if that has an ssh client.
+  type: list
+  elements: str
+  returned: when something was changed and O(state=present)
+  sample: [publickey]
+port:
+  description: The port to connect to from now on, which is the first of O(ports).
+  type: int
+  returned: when O(ports) is not empty
+  sample: 2222
+profile:
+  description: The profile of algorithms.
+  type: str
+  returned: when O(state=present)
+  sample: modern
 post_quantum:
   description: Whether the preferred key exchange is a hybrid post-quantum one.
   type: bool
