@@ -9,10 +9,14 @@ import subprocess
 import pytest
 
 
+def profile(host) -> str:
+    return host.ansible.get_variables().get("ssh_hardening_profile", "modern")
+
+
 @pytest.mark.parametrize("user", ["ops", "root", "legacy", "nobody"])
 def test_the_configuration_in_force_is_key_only(host, user):
     lines = host.check_output(
-        "sshd -T -C user=%s,host=x,addr=192.0.2.9,laddr=192.0.2.1,lport=22", user
+        "sshd -T -C user=%s,host=x,addr=198.51.100.9,laddr=192.0.2.1,lport=22", user
     ).splitlines()
     for line in (
         "passwordauthentication no",
@@ -39,8 +43,10 @@ def test_the_running_sshd_offers_keys_only(host):
 
 
 def test_key_exchange_is_post_quantum_first(host):
-    first = host.check_output("sshd -T | sed -n 's/^kexalgorithms //p'").split(",")[0]
-    assert first.startswith(("mlkem768x25519", "sntrup761x25519"))
+    offered = host.check_output("sshd -T | sed -n 's/^kexalgorithms //p'").split(",")
+    hybrids = [name for name in offered if name.startswith(("mlkem768x25519", "sntrup761x25519"))]
+    assert hybrids and offered[: len(hybrids)] == hybrids
+    assert (offered == hybrids) is (profile(host) == "strict")
     assert "diffie-hellman" not in host.check_output("sshd -T | grep ^kexalgorithms")
 
 
@@ -48,8 +54,16 @@ def test_nobody_is_let_in_who_is_not_named(host):
     assert host.check_output("sshd -T | grep ^allowusers").split()[1::2] == ["ops", "legacy"]
 
 
-def test_sftp_and_local_tunnels_work(host):
-    assert host.check_output("sshd -T | grep '^subsystem sftp'")
+def test_the_exception_holds_where_it_says_and_nowhere_else(host):
+    for address, value in (("192.0.2.9", "yes"), ("198.51.100.9", "no")):
+        asked = f"user=legacy,host=x,addr={address},laddr=192.0.2.1,lport=22"
+        assert f"passwordauthentication {value}" in host.check_output("sshd -T -C %s", asked).splitlines()
+
+
+def test_sftp_is_there_and_tunnels_lead_where_they_may(host):
+    shown = host.check_output("sshd -T").splitlines()
+    assert any(line.startswith("subsystem sftp ") for line in shown)
+    assert "permitopen localhost:8888 127.0.0.1:8888" in shown
 
 
 def test_the_guard_left_no_litter(host):

@@ -1,0 +1,15 @@
+# Copyright (c) 2026 lockstep founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ssh-audit says of hosts as they are installed: the first line of the table in docs/access.md."""
+
+from __future__ import annotations
+
+from test_ssh_audit import audit, row
+
+
+def test_the_table_says_what_ssh_audit_says_before(host):
+    variables = host.ansible.get_variables()
+    found = [entry[0] for entry in audit(variables["ansible_host"])]
+    measured = found.count("fail"), found.count("warn")
+    assert measured[0] > 0
+    assert row(variables.get("bed_image", "debian12"), "as installed") == measured
