@@ -346,7 +346,13 @@ def further_phases(module: AnsibleModule) -> None:
                 f"{problem}. The host has restored itself: {'; '.join(report)}", guard_report=report
             ) from problem
 
-    phases.finish_guard(module, probe=probe, keep=lambda: {"offered_methods": offered} if offered else {})
+    def keep() -> dict[str, t.Any]:
+        """The guard is gone: let systemd forget its unit as well, which it knows where a port has moved a socket."""
+        if listener.observe().generated:
+            listener.forget_units()
+        return {"offered_methods": offered} if offered else {}
+
+    phases.finish_guard(module, probe=probe, keep=keep)
 
 
 def narrow(module: AnsibleModule) -> dict[str, t.Any]:

@@ -117,8 +117,8 @@ class Host:
                 str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory()),
                 "--limit", self.name, "-e", json.dumps(merged), str(path), *options,
             ],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=surroundings, cwd=self.scratch,
-            start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=surroundings,
+            cwd=self.scratch, start_new_session=True,
         )
         return Run(process, self)
 

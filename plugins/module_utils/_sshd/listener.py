@@ -164,6 +164,11 @@ def apply(listener: Listener, ports_change: bool) -> None:
         _systemctl(*step.split())
 
 
+def forget_units() -> None:
+    """Have systemd forget units whose files are gone; it holds on to those that it met at a daemon-reload."""
+    _systemctl("daemon-reload")
+
+
 def _systemctl(verb: str, *units: str) -> None:
     done = _run("systemctl", verb, *units)
     if done.returncode:

@@ -37,7 +37,6 @@ def keys_as_they_were(victim: Host):
         ("rm /home/ops/.ssh/authorized_keys", {}, "ops has no key in /home/ops/.ssh/authorized_keys"),
         ("chmod 777 /home/ops/.ssh", {}, "others may write to /home/ops/.ssh (mode 0777); run: chmod go-w /home/ops/.ssh"),
         ("chmod 757 /home/ops", {}, "others may write to /home/ops (mode 0757)"),
-        ("chown nobody /home/ops/.ssh/authorized_keys", {}, "belongs to the account with uid"),
         (
             "echo PubkeyAuthentication no > /etc/ssh/sshd_config.d/10-attack.conf; systemctl reload ssh", {},
             "PubkeyAuthentication is no for ops",
