@@ -10,7 +10,7 @@ import pytest
 
 
 def profile(host) -> str:
-    return host.ansible.get_variables().get("ssh_hardening_profile", "modern")
+    return "strict" if "strict" in host.ansible.get_variables()["group_names"] else "modern"
 
 
 @pytest.mark.parametrize("user", ["ops", "root", "legacy", "nobody"])

@@ -53,6 +53,7 @@ def test_what_ssh_keygen_makes_is_good(tmp_path: pathlib.Path, kind: str) -> Non
     text = (tmp_path / "id.pub").read_text()
     (key,) = parse_keys(text, "key")
     assert key.line == text.strip() and key.comment == "a comment"
+    assert key.bits == (3072 if kind == "rsa" else None)
     with pytest.raises(Problem, match="line 1 is not a usable public key: this is a private key"):
         parse_keys(file.read_text(), "key")
 

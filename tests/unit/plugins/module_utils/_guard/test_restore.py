@@ -312,3 +312,12 @@ def test_a_copy_that_is_gone_does_not_empty_the_file(place):
     (directory / "path-0").unlink()
     assert run(program).returncode == 1
     assert (covered / "file").read_text() == "new"
+
+
+def test_a_socket_comes_back_together_with_the_service_that_it_started():
+    text = "\n".join(restore._unit_commands(restore.SavedUnit("ssh.socket", True)))
+    assert (
+        "systemctl --no-block restart ssh.socket $(systemctl is-active --quiet ssh.service && echo ssh.service)"
+        " && say 'restarted ssh.socket' || fail 'restart ssh.socket'" in text
+    )
+    assert "reload-or-restart" not in text
