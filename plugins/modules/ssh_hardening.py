@@ -133,6 +133,18 @@ options:
       - Seconds after which an unconfirmed change is undone, from 10 to 3600. The fresh login is tried for half of it.
     type: int
     default: 60
+  _phase:
+    description: Set by the action plugin between its calls of the module. Not for users.
+    type: str
+    choices: [plan, narrow, explain, confirm, revert, forget]
+    default: plan
+  _login:
+    description: Set by the action plugin; the account whose login has failed. Not for users.
+    type: str
+  _said:
+    description: Set by the action plugin; what ssh said of it. Not for users.
+    type: str
+    default: ''
 seealso:
   - module: lockstep.gpufleet.firewall
 """

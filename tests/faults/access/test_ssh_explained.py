@@ -52,5 +52,3 @@ def test_the_error_says_why_the_key_does_not_get_in(victim, attack, variables, s
     assert "nothing was changed, because the login account would not get in with a key" in run.said, run.output
     assert "What this host's files say: " in run.said and says in run.said, run.output
     assert victim.console("find /etc/ssh -type f | sort | xargs sha256sum") == before
-
-
