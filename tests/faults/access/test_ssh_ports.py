@@ -8,6 +8,24 @@ import pytest
 
 from faults.access.attack import Host
 
+ROLE = """\
+- name: Move
+  hosts: all
+  gather_facts: false
+  roles:
+    - role: lockstep.gpufleet.ssh_hardening
+      vars: {ssh_hardening_ports: [2222]}
+  post_tasks:
+    - name: In the same play
+      ansible.builtin.ping:
+
+- name: Go on
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: In the next play
+      ansible.builtin.ping:
+"""
 DROPIN = "/etc/ssh/sshd_config.d/00-lockstep.conf"
 
 
@@ -45,6 +63,14 @@ def test_sshd_moves_and_the_next_run_finds_it_there(victim):
     refused = victim.run("ssh_hardening", {"state": "absent"}, ansible_port=2222)
     assert refused.failed and "would no longer listen on port 2222" in refused.said, refused.output
     assert victim.litter() == ""
+
+
+def test_the_role_goes_on_at_the_new_port(victim):
+    # Without a shared connection, every task has to be told where sshd is now.
+    run = victim.start_playbook(ROLE, ansible_ssh_args="-o ControlMaster=no")
+    run.wait()
+    assert not run.failed and "ok=5" in run.said and "changed=1" in run.said, run.output
+    assert listening(victim) & {"22", "2222"} == {"2222"}
 
 
 def test_a_port_that_a_firewall_closes_is_not_moved_to(victim):
