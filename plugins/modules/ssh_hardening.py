@@ -136,7 +136,7 @@ options:
   _phase:
     description: Set by the action plugin between its calls of the module. Not for users.
     type: str
-    choices: [plan, narrow, explain, confirm, revert, forget]
+    choices: [plan, narrow, explain, confirm, revert, settle, forget]
     default: plan
   _login:
     description: Set by the action plugin; the account whose login has failed. Not for users.
@@ -239,6 +239,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard import arming
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard import guard as guards
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard import phases
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.present import present_connection
@@ -280,7 +281,9 @@ def main() -> None:
             },
             **phases.GUARD_OPTIONS,
             "_phase": {
-                "type": "str", "choices": ["plan", "narrow", "explain", "confirm", "revert", "forget"], "default": "plan"
+                "type": "str",
+                "choices": ["plan", "narrow", "explain", "confirm", "revert", "settle", "forget"],
+                "default": "plan",
             },
             "_login": {"type": "str"},
             "_said": {"type": "str", "default": ""},
@@ -372,6 +375,8 @@ def narrow(module: AnsibleModule) -> dict[str, t.Any]:
     wanted, change, state, _outlook = look_ahead(module)
     if wanted is None or not change.move or state.files.ours != change.between:
         return {"narrowed": False}
+    if module.params["_guard"]:
+        arming.take_part(module.params["_guard"])
     hardening.write(change.main, change.ours)
     with host.privilege_separation_directory():
         hardening.assert_in_force(wanted, change, state)

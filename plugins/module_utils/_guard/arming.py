@@ -23,7 +23,7 @@ import uuid
 from .._files import read_or_none, sync_directory, write_atomically
 from .._plan import Problem
 from . import restore, snapshot
-from .guard import ROOT, RUN, USERS_OWN, Guard, guards, locked, of_run, remove, systemctl
+from .guard import ROOT, RUN, USERS_OWN, Guard, find, guards, locked, of_run, remove, systemctl
 
 
 def arm(purpose: str, cover: snapshot.Cover, window: int, run: str = "") -> Guard:
@@ -92,6 +92,18 @@ def join(purpose: str, options: dict[str, t.Any], cover: snapshot.Cover, run: st
         if of_run(run) is None:
             raise Problem(f"the guard {guard.identifier} ended before the change began, so nothing was changed by it")
     return guard
+
+
+def take_part(identifier: str) -> None:
+    """Have a restore stop this process too, which goes on with a change under a guard that is armed already.
+
+    Raises Problem where the guard has ended; then nothing more may be changed.
+    """
+    with _room():
+        guard = find(identifier)
+        _add_applier(guard)
+        if find(identifier).state != restore.ARMED:
+            raise Problem(f"the guard {identifier} has ended, so nothing more was changed; see what it has restored")
 
 
 def not_covered(cover: snapshot.Cover, saved: restore.Snapshot) -> snapshot.Cover:
