@@ -20,7 +20,6 @@ import shutil
 import subprocess
 import time
 import typing as t
-import uuid
 
 from .._files import read_or_none, sync_directory, write_atomically
 from .._plan import Problem

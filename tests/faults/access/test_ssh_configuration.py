@@ -171,8 +171,8 @@ def test_a_converged_host_costs_one_module_call_and_no_login(victim):
     assert not run.failed and "changed=0" in run.said, run.output
     assert run.output.count("Using module file ") == 1, run.output
     after = victim.console("journalctl -u ssh --no-pager | grep -c 'Accepted publickey'")
-    # The one that the run itself is connected by.
-    assert int(after) - int(before) == 1
+    # The one that the run itself is connected by, if it does not share the one before.
+    assert int(after) - int(before) <= 1
 
 
 def test_an_offer_of_more_than_keys_reverts(victim):

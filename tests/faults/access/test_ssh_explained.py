@@ -11,7 +11,6 @@ import pytest
 
 from faults.access.attack import Host
 
-DROPIN = "/etc/ssh/sshd_config.d/00-lockstep.conf"
 BY_PASSWORD = {
     "ansible_password": "ops-first-contact", "ansible_ssh_password_mechanism": "ssh_askpass",
     "ansible_become_password": "ops-first-contact",
@@ -21,13 +20,12 @@ BY_PASSWORD = {
 @pytest.fixture(autouse=True)
 def keys_as_they_were(victim: Host):
     """The keys, the modes and the configuration of the host are put back after each attack."""
-    victim.console(
-        f"rm -f {DROPIN}; cp -a /home/ops/.ssh /root/ssh-before; cp -a /etc/ssh/sshd_config /root/sshd-before; systemctl reload ssh"
-    )
+    victim.as_installed()
+    victim.console("cp -a /home/ops/.ssh /root/ssh-before")
     yield
     victim.console(
         "rm -rf /home/ops/.ssh; mv /root/ssh-before /home/ops/.ssh; chmod 755 /home/ops; chown ops /home/ops; "
-        "mv /root/sshd-before /etc/ssh/sshd_config; rm -f /etc/ssh/sshd_config.d/10-attack.conf; systemctl reload ssh"
+        "rm -f /etc/ssh/sshd_config.d/10-attack.conf; systemctl reload ssh"
     )
 
 

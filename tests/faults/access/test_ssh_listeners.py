@@ -62,7 +62,7 @@ KillMode=process
 X
 """
 _BACK = f"""
-systemctl disable -q --now ssh.socket; systemctl stop ssh.socket
+systemctl stop ssh.service ssh.socket; systemctl disable -q ssh.socket
 rm -f {GENERATOR} /etc/systemd/system/ssh.socket /etc/systemd/system/ssh@.service {DROPIN}
 systemctl daemon-reload; systemctl enable -q ssh.service; systemctl reset-failed ssh; systemctl restart ssh.service
 """
@@ -71,7 +71,7 @@ systemctl daemon-reload; systemctl enable -q ssh.service; systemctl reset-failed
 @pytest.fixture(autouse=True)
 def as_it_comes(victim: Host):
     """Whatever listens in a test, the host's own service does before and after."""
-    victim.console(f"rm -f {DROPIN}; systemctl reload ssh")
+    victim.as_installed()
     yield
     victim.console(_BACK)
 

@@ -41,7 +41,7 @@ def listening(host: Host) -> set[str]:
 @pytest.fixture(autouse=True)
 def on_port_22(victim: Host):
     """Hosts are attacked as they come, with sshd on its usual port, and are left so."""
-    victim.console(f"rm -f {DROPIN} && systemctl reload ssh")
+    victim.as_installed()
     yield
     victim.console(
         "nft delete table inet closed 2>/dev/null; "
