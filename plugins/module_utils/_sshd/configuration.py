@@ -170,8 +170,10 @@ def with_include(main: str) -> str:
 
     Distributions begin their file with ``Include /etc/ssh/sshd_config.d/*.conf``. Where no Include that reaches the
     drop-in stands before the first other directive, one marked line that includes only our file is put at the top:
-    including the whole directory could switch on files that were never read.
+    including the whole directory could switch on files that were never read. A line of ours from an earlier run goes where
+    it is not needed any more: a file that is read twice has its ports listened on twice.
     """
+    main = without_include(main)
     for line in parse_lines(MAIN, main):
         if line.keyword.lower() != "include":
             break

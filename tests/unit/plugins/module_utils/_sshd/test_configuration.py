@@ -130,3 +130,10 @@ def test_the_drop_in_is_read_first(main, untouched):
     assert configuration.without_include(read) == main
     if not untouched:
         assert read.splitlines()[:2] == [configuration.MARK, f"Include {configuration.PATH}"]
+
+
+def test_our_line_goes_where_the_main_file_reads_us_anyway_and_stays_on_top():
+    usual = "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"
+    ours = configuration.with_include("UsePAM yes\n")
+    assert configuration.with_include(ours.replace("UsePAM yes\n", usual)) == usual
+    assert configuration.with_include(f"Port 22\n{ours}") == configuration.with_include("Port 22\nUsePAM yes\n")
