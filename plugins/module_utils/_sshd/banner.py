@@ -60,6 +60,11 @@ def listening() -> list[tuple[str, int]]:
     ]
 
 
+def listening_ports() -> list[int]:
+    """Return the ports that sshd listens on; raises Problem with sshd's message."""
+    return sorted({port for _address, port in listening()})
+
+
 def local_address(address: str) -> str:
     """Return where this host reaches itself: every address means the loopback one."""
     address = address.strip("[]")

@@ -17,7 +17,7 @@ import time
 import typing as t
 
 from .._plan import Problem
-from .effective import ConfigLine
+from .configuration import ConfigLine
 
 #: Directives that can shut everybody out and that nothing else here judges, in lower case.
 DECIDES = frozenset({

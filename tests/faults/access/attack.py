@@ -66,6 +66,15 @@ class Host(hosts.Host):
         known.write_text(f"{self.address} {key[0]} {key[1]}\n")
         return f"Host *\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking yes\n"
 
+    def as_installed(self) -> None:
+        """Take our drop-in away, and have the main file read the others, as Debian's does."""
+        self.console(
+            "rm -f /etc/ssh/sshd_config.d/00-lockstep.conf; cd /etc/ssh; "
+            "sed -i '/^# lockstep.gpufleet: read before/,+1d' sshd_config; "
+            "grep -qF 'Include /etc/ssh/sshd_config.d/*.conf' sshd_config || "
+            "sed -i '1i Include /etc/ssh/sshd_config.d/*.conf' sshd_config; systemctl reload ssh"
+        )
+
     def armed(self) -> bool:
         """Whether a guard is armed now."""
         return bool(self.console("ls /var/lib/lockstep/guard/*/armed 2>/dev/null", check=False))

@@ -154,10 +154,10 @@ def test_absent_leaves_what_others_have_added_since(victim):
     victim.console(f"sed -i '/^Include/d' {MAIN}")
     assert not victim.run("ssh_hardening", {}).failed
     late = "/etc/ssh/sshd_config.d/70-other.conf"
-    victim.console(f"echo 'Banner none' >> {MAIN}; echo 'MaxSessions 7' > {late}; cp -a {MAIN} /root/main-with-ours")
+    victim.console(f"echo 'Banner none' >> {MAIN}; echo 'PrintMotd no' > {late}; cp -a {MAIN} /root/main-with-ours")
     run = victim.run("ssh_hardening", {"state": "absent"}, flags="-v")
     assert not run.failed and f"remove {DROPIN}" in run.said and f"take our line out of {MAIN}" in run.said, run.output
-    assert victim.console(f"tail -1 {MAIN}") == "Banner none" and victim.console(f"cat {late}") == "MaxSessions 7"
+    assert victim.console(f"tail -1 {MAIN}") == "Banner none" and victim.console(f"cat {late}") == "PrintMotd no"
     assert victim.console(f"sed 1,2d /root/main-with-ours | cmp - {MAIN} && echo same; rm /root/main-with-ours") == "same"
     assert "changed=0" in victim.run("ssh_hardening", {"state": "absent"}).said
     assert victim.litter() == ""
