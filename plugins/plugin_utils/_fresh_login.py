@@ -52,6 +52,11 @@ class FreshLogin:
     user: str | None
     reason: str
 
+    @property
+    def denied(self) -> bool:
+        """Whether sshd answered and refused the account's keys, which trying again seldom changes."""
+        return not self.ok and "Permission denied (" in self.reason
+
 
 def fresh_login(
     action: ActionBase, *, become: bool = True, user: str | None = None, timeout: int | None = None

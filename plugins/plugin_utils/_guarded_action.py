@@ -129,11 +129,17 @@ class GuardedAction(ActionBase):
         return None
 
     def _log_in_until(self, end: float) -> FreshLogin:
-        """Try the fresh login until it succeeds, at least once, and until ``end``."""
+        """Try the fresh login until it succeeds, at least once, and until ``end``.
+
+        Where sshd says no, only once more: it holds each failed login against this controller (PerSourcePenalties) and
+        soon would not let it in at all, not even over what the host has restored.
+        """
+        denied = 0
         while True:
             remaining = end - time.monotonic()
             login = fresh_login(self, timeout=max(2, min(10, int(remaining))))
-            if login.ok or not login.applicable or time.monotonic() + 1 > end:
+            denied += login.denied
+            if login.ok or not login.applicable or denied > 1 or time.monotonic() + 1 > end:
                 return login
             display.vv(f"still trying: {login.reason}", host=self._host)
             time.sleep(1)

@@ -28,7 +28,8 @@ TAIL_LINES = 60
 # What takes long starts first, so that stages side by side end together. Scenarios about access mostly wait, for deadlines
 # that have to pass, so three stages keep two cores busy.
 START_FIRST = (
-    *("bed", "molecule-lockout", "molecule-faults", "molecule-ssh_hardening", "molecule-firewall", "molecule-conda_env"),
+    *("bed", "molecule-lockout", "molecule-faults", "molecule-access_guard", "molecule-ssh_hardening", "molecule-firewall"),
+    "molecule-conda_env",
     *("molecule-generations", "molecule-conda_env_life", "molecule-conda_env_info", "molecule-background", "molecule-downloads"),
     *("molecule-fleet", "sanity", "ansible-lint"),
 )
@@ -42,7 +43,7 @@ class Stage:
     argv: tuple[str, ...]
     group: str = ""
     after: tuple[str, ...] = ()
-    limit: int = 1200
+    limit: int = 2400
     inventory: pathlib.Path | None = None
 
 

@@ -194,8 +194,9 @@ def received(victim: Host, source_port: int) -> list[str]:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, bridge_to(victim.address).encode())
             server.bind(("", source_port))
-            server.sendto(b"unicast", (victim.address, 68))
-            server.sendto(b"broadcast", ("255.255.255.255", 68))
+            # Both hosts hear what is sent to all, and both are attacked at the same time.
+            server.sendto(f"unicast@{victim.name}".encode(), (victim.address, 68))
+            server.sendto(f"broadcast@{victim.name}".encode(), ("255.255.255.255", 68))
     finally:
         listener.join()
-    return sorted(said)
+    return sorted(kind for kind, _at, name in (word.partition("@") for word in said) if name == victim.name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from faults.access import lockout
-from faults.access.lockout import DROPIN, WINDOW, Refusal
+from faults.access.lockout import DROPIN, LATE as SECONDS_LATE, WINDOW, Refusal
 
 pytestmark = pytest.mark.usefixtures("bare")
 
@@ -107,3 +107,28 @@ def test_sshd_is_gone_after_the_reload(victim, note):
         "it ends on reload and cannot start with our file",
         "restored at once, over the open connection",
     )
+
+
+def test_sshd_moves_to_a_port_that_is_closed(victim, note):
+    victim.console(
+        "nft 'add table inet closed; add chain inet closed input { type filter hook input priority 0; policy accept; }; "
+        "add rule inet closed input tcp dport 2222 drop'"
+    )
+    before = lockout.state(victim)
+    run = victim.run("ssh_hardening", {"window": WINDOW, "ports": [2222]})
+    assert run.failed and "the new port 2222 does not let this controller in" in run.said, run.output
+    assert "restored itself at once" in run.said and "the login works again" in run.said, run.output
+    assert lockout.state(victim) == before and victim.litter() == ""
+    note("sshd moves to a closed port", "`ports: [2222]`, and somebody's rules drop it", "restored at once; the old port was never left")
+
+
+def test_the_controller_dies_while_sshd_moves(victim, note):
+    before = lockout.state(victim)
+    run = victim.start("ssh_hardening", {"window": WINDOW, "ports": [2222]})
+    run.until_armed()
+    run.kill()
+    seconds = victim.wait_until_it_lets_in(WINDOW + SECONDS_LATE)
+    victim.until_restored(WINDOW + SECONDS_LATE)
+    assert lockout.state(victim) == before
+    note("the controller is killed while sshd moves", "between listening on both ports and leaving the old one",
+         f"restored at the end of the window; a login succeeded {seconds:.0f} s after the kill")

@@ -36,3 +36,16 @@ def test_nothing_but_keys_and_no_shared_connection():
         assert f"-o {option}" in arguments
     # ssh(1) lets -S outdo ControlPath, whichever comes first.
     assert _fresh_login._LAST_ARGUMENTS == "-S none"
+
+
+@pytest.mark.parametrize(
+    ("ok", "reason", "denied"),
+    [
+        (False, "a fresh login to h failed: ops@h: Permission denied (publickey,password).", True),
+        (False, "a fresh login to h failed: ssh: connect to host h port 22: Connection refused", False),
+        (False, "a fresh login to h got in, but sudo failed: sudo: /etc/sudoers: Permission denied", False),
+        (True, "a fresh login to h succeeded", False),
+    ],
+)
+def test_a_login_that_sshd_refused_is_told_from_one_that_did_not_reach_it(ok, reason, denied):
+    assert _fresh_login.FreshLogin(ok, True, "ops", reason).denied == denied
