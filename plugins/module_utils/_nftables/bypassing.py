@@ -41,7 +41,8 @@ def _ports(expressions: t.Iterable[dict[str, t.Any]]) -> tuple[str, str]:
         left = match.get("left")
         payload = left.get("payload", {}) if isinstance(left, dict) else {}
         if isinstance(payload, dict) and payload.get("field") == "dport" and match.get("op") in ("==", "in"):
-            protocol = payload.get("protocol", "tcp")
+            # "th": any protocol with ports; then another condition says which.
+            protocol = protocol if payload.get("protocol") == "th" else payload.get("protocol", "tcp")
             ports = _spell(match.get("right"))
         elif isinstance(left, dict) and left.get("meta", {}).get("key") == "l4proto" and isinstance(match["right"], str):
             protocol = match["right"]
