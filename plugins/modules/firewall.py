@@ -294,6 +294,7 @@ def main() -> None:
         if wanted and plan:
             host.check(state.nft, host.transaction(wanted.table, state))
         facts = describe(wanted, state)
+        plan = planning.with_warning_of_bypassing(plan, wanted, facts.get("bypassing", []))
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
     conclude(module, plan, lambda todo: apply(module, todo, wanted, state), **facts, **told)

@@ -4,7 +4,7 @@
 """Ports that others publish by rewriting addresses: their connections are forwarded and never reach an input chain.
 
 This module util is private to the collection. Pure. Docker and podman write such rules with iptables or nftables; nft
-shows the former without their details ("xt"), which iptables-save gives.
+shows the former without where they lead to, and older ones without their ports ("xt"); iptables-save gives both.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ def from_ruleset(output: str) -> tuple[list[dict[str, str]], bool]:
         if any("xt" in one for one in expressions):
             by_iptables = True
         target = next((one["dnat"] for one in expressions if "dnat" in one), None)
+        if any(one.get("xt", {}).get("name") == "DNAT" for one in expressions if isinstance(one.get("xt"), dict)):
+            target = {}
         if target is None or table == "inet lockstep":
             continue
         protocol, ports = _ports(expressions)
@@ -104,6 +106,7 @@ def _entry(protocol: str, ports: str, target: str, table: str) -> dict[str, str]
 
 
 def merge(*lists: t.Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """Return each published port once, in order."""
+    """Return each published port once, in order; one whose end is not known only where no list knows it."""
     unique = {(one["protocol"], one["ports"], one["to"]): one for entries in lists for one in entries}
-    return [unique[key] for key in sorted(unique)]
+    known = {key[:2] for key in unique if key[2]}
+    return [unique[key] for key in sorted(unique) if key[2] or key[:2] not in known]

@@ -127,6 +127,20 @@ def make_plan(wanted: Wanted | None, state: State, closing: Closing = Closing())
     return Plan(tuple(steps), tuple(diff), wanted.warnings if wanted else ())
 
 
+def with_warning_of_bypassing(
+    plan: Plan, wanted: Wanted | None, bypassing: t.Sequence[t.Mapping[str, str]]
+) -> Plan:
+    """Return ``plan`` with a warning where rules change, and ports are published past them to anybody."""
+    if not plan or wanted is None or wanted.openings.published is not None or not bypassing:
+        return plan
+    ports = ", ".join(f"{one['protocol']} {one['ports']}" for one in bypassing)
+    warning = (
+        f"published past these rules, by the rules of others: {ports}. Set published_sources (firewall_published_sources) "
+        "to limit who may use them"
+    )
+    return dataclasses.replace(plan, warnings=(*plan.warnings, warning))
+
+
 def _rule_steps(before: Table | None, after: Table | None) -> list[Step]:
     if after is None:
         return [Step("unload", f"remove the nftables table {TABLE}")]

@@ -21,7 +21,7 @@ import typing as t
 
 
 class Namespace:
-    """A network namespace and its resident. ``target``: the namespaces of this process instead of a new one."""
+    """A network namespace and its resident. ``target``: the namespace of that process instead of a new one."""
 
     def __init__(self, target: int | None = None) -> None:
         enter = ["unshare", "--net"] if target is None else ["nsenter", "--net", f"--target={target}"]
@@ -29,7 +29,8 @@ class Namespace:
             [*enter, sys.executable, "-I", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.pid = self.ask(do="pid")
-        self.run("ip", "link", "set", "lo", "up")
+        if target is None:
+            self.run("ip", "link", "set", "lo", "up")
 
     def close(self) -> None:
         """End the resident; the namespace goes with it."""
@@ -61,9 +62,23 @@ class Namespace:
         """
         return self.ask(do="connect", attempts=attempts, surely=list(surely), seconds=seconds)
 
+    def scan(self, source: str, target: str, ports: t.Sequence[int]) -> dict[int, str]:
+        """Return of each TCP port whether it is open or closed; those from which no answer comes are left out."""
+        return {int(port): state for port, state in self.ask(do="scan", source=source, target=target, ports=ports).items()}
+
     def listen(self, *ports: int) -> None:
         """Accept TCP connections to these ports, IPv4 and IPv6."""
         assert self.ask(do="listen", ports=ports)
+
+
+@contextlib.contextmanager
+def within(pid: int) -> t.Iterator[Namespace]:
+    """Yield the namespace of a process that others have started."""
+    one = Namespace(pid)
+    try:
+        yield one
+    finally:
+        one.close()
 
 
 @contextlib.contextmanager
@@ -110,9 +125,23 @@ class _Resident:
                     listener.accept()[0].close()
         return True
 
+    def scan(self, source: str, target: str, ports: list[int]) -> dict[int, str]:
+        found = {}
+        for start in range(0, len(ports), 400):
+            some = ports[start:start + 400]
+            codes = self._try([(source, target, port) for port in some], [], 0.4)
+            for port, code in zip(some, codes):
+                if code in (0, errno.ECONNREFUSED):
+                    found[port] = "closed" if code else "open"
+        return found
+
+    def connect(self, attempts: list[tuple[str, str, int]], surely: list[int], seconds: float) -> list[bool]:
+        return [code == 0 for code in self._try(attempts, surely, seconds)]
+
     @staticmethod
-    def connect(attempts: list[tuple[str, str, int]], surely: list[int], seconds: float) -> list[bool]:
-        results = [False] * len(attempts)
+    def _try(attempts: list[tuple[str, str, int]], surely: list[int], seconds: float) -> list[int | None]:
+        """Return for each attempt 0, the error, or None: no answer."""
+        results: list[int | None] = [None] * len(attempts)
         waiting: dict[int, tuple[int, socket.socket]] = {}
         poll = select.poll()
         for number, (source, target, port) in enumerate(attempts):
@@ -121,9 +150,13 @@ class _Resident:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             one.setblocking(False)
             one.bind((source, 0))
-            if one.connect_ex((target, port)) in (0, errno.EINPROGRESS):
+            code = one.connect_ex((target, port))
+            if code in (0, errno.EINPROGRESS):
                 waiting[one.fileno()] = (number, one)
                 poll.register(one, select.POLLOUT)
+            else:
+                results[number] = code
+                one.close()
         began = time.monotonic()
         while waiting:
             passed = time.monotonic() - began
@@ -133,7 +166,7 @@ class _Resident:
             for descriptor, _event in poll.poll(20):
                 number, one = waiting.pop(descriptor)
                 poll.unregister(descriptor)
-                results[number] = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+                results[number] = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 one.close()
         for _number, one in waiting.values():
             one.close()

@@ -49,7 +49,18 @@ def test_rules_of_nftables(expressions, expected):
 
 
 def test_rules_that_iptables_wrote_are_asked_of_iptables():
-    assert bypassing.from_ruleset(ruleset([match("tcp", "dport", 1), {"xt": {"type": "target", "name": "DNAT"}}])) == ([], True)
+    found, by_iptables = bypassing.from_ruleset(ruleset([match("tcp", "dport", 1), {"xt": {"type": "target", "name": "DNAT"}}]))
+    assert by_iptables and found == [{"protocol": "tcp", "ports": "1", "to": "", "table": "ip nat"}]
+    older = [{"xt": {"type": "match", "name": "tcp"}}, {"xt": {"type": "target", "name": "DNAT"}}]
+    assert bypassing.from_ruleset(ruleset(older)) == ([], True)
+    # nft before 1.0 says no more than that there is something.
+    assert bypassing.from_ruleset(ruleset([{"xt": None}])) == ([], True)
+
+
+def test_what_iptables_says_completes_what_nft_says():
+    short, whole = ({"protocol": "tcp", "ports": "1", "to": to, "table": "ip nat"} for to in ("", "172.17.0.2:80"))
+    assert bypassing.merge([short], [whole]) == [whole]
+    assert bypassing.merge([short], []) == [short]
 
 
 SAVED = """\
