@@ -244,6 +244,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._guard.snapshot 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._nftables import closing, host, lockout, sockets
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._nftables import plan as planning
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._nftables.rules import TABLE
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._nftables.sessions import open_sessions
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import banner
 
@@ -317,8 +318,7 @@ def other_sessions(connection: PresentConnection | None) -> list[lockout.Session
         return []
     with contextlib.suppress(KeyError):
         user_id = pwd.getpwnam(connection.user).pw_uid
-        found = sockets.sessions(user_id)
-        return [lockout.Session(one.remote, one.local_port, pid) for one, pid in found]
+        return open_sessions(connection.user, user_id)
     return []
 
 

@@ -102,42 +102,19 @@ def ephemeral_ports(proc: str = "/proc") -> range:
 
 def processes(inodes: t.Collection[int], proc: str = "/proc") -> dict[int, str]:
     """Return inode -> name of a process that has the socket, for those that can be known."""
-    return {inode: name for inode, (name, _pid) in _holders(proc, lambda _pid, _name: True).items() if inode in inodes}
+    found, _blind = holders(lambda _pid, _name: True, proc)
+    return {inode: name for inode, (name, _pid) in found.items() if inode in inodes}
 
 
-def sessions(user_id: int, proc: str = "/proc") -> list[tuple[Socket, int]]:
-    """Return the open SSH connections of an account from outside, with the process that serves each.
+def holders(
+    wanted: t.Callable[[int, str], bool], proc: str = "/proc"
+) -> tuple[dict[int, tuple[str, int]], bool]:
+    """Return inode -> name and number of a process that is ``wanted`` and has the socket.
 
-    Only those whom sshd has let in: whoever merely knocks must not decide anything. Their process runs as the account;
-    for root, whose processes all look alike, sshd says in its title whom it serves.
+    Also whether this process may not look into one of them, as root in a container may not.
     """
-    found = read_sockets(proc)
-    # A port that is listened on: what sshd connects to for a tunnel is no session.
-    ports = {one.local_port for one in found if one.protocol == "tcp" and one.listens}
-    candidates = {one.inode: one for one in found if one.established and one.local_port in ports and not one.at_home}
-    if not candidates:
-        return []
-    holders = _holders(proc, lambda pid, name: name.startswith("sshd") and _serves(proc, pid, user_id))
-    return [(candidates[inode], pid) for inode, (_name, pid) in sorted(holders.items()) if inode in candidates]
-
-
-def _serves(proc: str, pid: int, user_id: int) -> bool:
-    try:
-        # Not the owner of the folder: a process that has changed its user belongs to root there.
-        with open(f"{proc}/{pid}/status", encoding="utf-8", errors="replace") as file:
-            real = next((line.split()[1] for line in file if line.startswith("Uid:")), "")
-        if real != str(user_id):
-            return False
-        if user_id != 0:
-            return True
-        with open(f"{proc}/{pid}/cmdline", "rb") as file:
-            return re.match(rb"sshd(-session)?: root@", file.read()) is not None
-    except OSError:
-        return False
-
-
-def _holders(proc: str, wanted: t.Callable[[int, str], bool]) -> dict[int, tuple[str, int]]:
     found: dict[int, tuple[str, int]] = {}
+    blind = False
     for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
         try:
             with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as file:
@@ -148,7 +125,9 @@ def _holders(proc: str, wanted: t.Callable[[int, str], bool]) -> dict[int, tuple
                 link = _SOCKET.fullmatch(os.readlink(f"{proc}/{pid}/fd/{descriptor}"))
                 if link:
                     found.setdefault(int(link[1]), (name, pid))
+        except PermissionError:
+            blind = True
         except OSError:
             # It has ended meanwhile.
             continue
-    return found
+    return found, blind

@@ -159,15 +159,17 @@ class _Resident:
                 one.close()
         began = time.monotonic()
         while waiting:
-            passed = time.monotonic() - began
-            expected = {number for number, _one in waiting.values()} & set(surely)
-            if passed > (2 if expected else seconds):
-                break
-            for descriptor, _event in poll.poll(20):
+            late = time.monotonic() - began
+            answers = poll.poll(20)
+            for descriptor, _event in answers:
                 number, one = waiting.pop(descriptor)
                 poll.unregister(descriptor)
                 results[number] = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 one.close()
+            expected = {number for number, _one in waiting.values()} & set(surely)
+            # A machine that was busy elsewhere has answers that nobody has looked at yet.
+            if not answers and late > (2 if expected else seconds):
+                break
         for _number, one in waiting.values():
             one.close()
         return results

@@ -144,7 +144,7 @@ def assert_order(victim: Host) -> None:
     assert {"nftables.service", "local-fs.target"} <= set(said["After"].split())
     assert "docker.service" not in said["After"].split()
     ours = int(said["ActiveEnterTimestampMonotonic"])
-    for later in ("docker.service", "ssh.service", "network.target"):
+    for later in ("network-pre.target", "ssh.service", "docker.service"):
         entered = int(victim.console(f"systemctl show {later} -p ActiveEnterTimestampMonotonic --value"))
         assert 0 < ours < entered, later
 

@@ -215,11 +215,11 @@ def test_unchanged_rules_go_on_counting_and_the_result_shows_it(victim, moved):
 
 
 def test_a_host_behind_the_limit_waits_and_this_controller_does_not(victim, moved):
-    options = {"ssh_sources": [moved.first, moved.second], "ssh_rate_limit": "3/hour"}
+    options = {"ssh_sources": [moved.first, moved.second], "ssh_rate_limit": "12/hour"}
     assert not victim.run("firewall", options).failed
     with within(os.getpid()) as here:
-        assert sum(here.connects([(moved.second, victim.address, 22)] * 8, range(3))) == 3
-        assert all(here.connects([(moved.first, victim.address, 22)] * 8, range(8)))
+        assert sum(here.connects([(moved.second, victim.address, 22)] * 20, range(12))) == 12
+        assert all(here.connects([(moved.first, victim.address, 22)] * 20, range(20)))
     # What the kernel remembers of sources is no part of the rules; another controller is one more element.
     again = victim.run("firewall", options)
     assert not again.failed and "changed=0" in again.said, again.output

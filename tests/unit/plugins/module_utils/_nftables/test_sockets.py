@@ -1,6 +1,6 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sockets: as the kernel prints them, and whom sshd serves."""
+"""Sockets, as the kernel prints them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import pathlib
 import socket
 
-import pytest
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._nftables import sockets
 
 TCP = """\
@@ -61,52 +60,6 @@ def test_this_process_is_found_as_the_kernel_sees_it():
         assert opened.established and opened.remote_port == port
         name = pathlib.Path("/proc/self/comm").read_text().strip()
         assert sockets.processes({listening.inode}) == {listening.inode: name}
-
-
-@pytest.fixture
-def proc(tmp_path):
-    """A /proc with the sockets above, and processes that hold them."""
-    (tmp_path / "net").mkdir()
-    for name, text in (("tcp", TCP), ("tcp6", TCP6), ("udp", UDP)):
-        (tmp_path / "net" / name).write_text(text)
-
-    def add(pid, name, uid, inode, title=b""):
-        (tmp_path / str(pid) / "fd").mkdir(parents=True)
-        (tmp_path / str(pid) / "comm").write_text(name + "\n")
-        (tmp_path / str(pid) / "status").write_text(f"Name:\t{name}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
-        (tmp_path / str(pid) / "cmdline").write_bytes(title)
-        (tmp_path / str(pid) / "fd" / "3").symlink_to(f"socket:[{inode}]")
-
-    return tmp_path, add
-
-
-@pytest.mark.parametrize(
-    ("name", "uid", "title", "account", "served"),
-    [
-        ("sshd", 1000, b"sshd: ops@notty", 1000, True),
-        ("sshd-session", 1000, b"sshd-session: ops@pts/0", 1000, True),
-        ("sshd", 1001, b"sshd: mia@notty", 1000, False),
-        # Not let in yet: whoever only knocks decides nothing.
-        ("sshd", 0, b"sshd: ops [priv]", 1000, False),
-        ("sshd", 106, b"sshd: ops [net]", 1000, False),
-        ("sshd", 0, b"sshd: root [priv]", 0, False),
-        ("sshd", 0, b"sshd: root@notty", 0, True),
-        ("sshd-session", 0, b"sshd-session: root@pts/0", 0, True),
-        ("python3", 1000, b"sshd: ops@notty", 1000, False),
-    ],
-)
-def test_sessions_are_those_that_sshd_has_let_in(proc, name, uid, title, account, served):
-    folder, add = proc
-    add(40, name, uid, 102, title)
-    found = sockets.sessions(account, str(folder))
-    assert [(one.remote, one.local_port, pid) for one, pid in found] == [("10.88.66.1", 22, 40)] * served
-
-
-def test_what_a_session_itself_connects_to_is_no_session(proc):
-    folder, add = proc
-    (folder / "net" / "tcp").write_text(TCP.replace("0B42580A:0016", "0B42580A:C000").replace("D431", "0016"))
-    add(40, "sshd", 1000, 102)
-    assert sockets.sessions(1000, str(folder)) == []
 
 
 def test_ports_for_those_who_ask(tmp_path):
