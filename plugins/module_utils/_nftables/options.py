@@ -17,7 +17,7 @@ from .._plan import Problem
 from .rules import Network
 
 _PROTOCOLS = ("tcp", "udp")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/+-]{0,99}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}\*?")
 # The kernel takes names of sets up to 255 characters; ours add a beginning and an end.
 _GROUP = re.compile(r"[A-Za-z0-9_.-]{1,100}")
@@ -104,7 +104,7 @@ def parse_service(rule: t.Mapping[str, t.Any], where: str, groups: Groups) -> Se
     """Read one entry of the option ``rules``; raises Problem that names the entry."""
     name = str(rule.get("name") or "")
     if not _NAME.fullmatch(name):
-        raise Problem(f"{where}: name '{name}' must be letters, digits, spaces or . _ : / + - and at most 100 of them")
+        raise Problem(f"{where}: name '{name}' must be letters, digits, spaces or , . _ : / + - and at most 100 of them")
     where = f"{where} ({name})"
     protocol = rule.get("protocol") or "tcp"
     if protocol not in _PROTOCOLS:
