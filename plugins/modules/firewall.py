@@ -168,6 +168,11 @@ options:
       - Seconds after which an unconfirmed change is undone, from 10 to 3600. The fresh login is tried for half of it.
     type: int
     default: 60
+  _groups:
+    description:
+      - The addresses of the groups' hosts, set by the action plugin. Not for users.
+    type: dict
+    default: {}
 seealso:
   - module: lockstep.gpufleet.ssh_hardening
 """

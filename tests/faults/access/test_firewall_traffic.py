@@ -31,20 +31,20 @@ iptables-nft -A DOCKER -d 172.30.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --
 """
 OTHERS = """\
 table inet netavark {
-	chain prerouting {
-		type nat hook prerouting priority -90;
-		tcp dport 8090 dnat ip to 172.30.0.2:80
-	}
+    chain prerouting {
+        type nat hook prerouting priority -90;
+        tcp dport 8090 dnat ip to 172.30.0.2:80
+    }
 }
 table inet f2b-table {
-	set addr-set-sshd {
-		type ipv4_addr
-		elements = { 192.0.2.66 }
-	}
-	chain f2b-chain {
-		type filter hook input priority -1;
-		tcp dport 22 ip saddr @addr-set-sshd reject
-	}
+    set addr-set-sshd {
+        type ipv4_addr
+        elements = { 192.0.2.66 }
+    }
+    chain f2b-chain {
+        type filter hook input priority -1;
+        tcp dport 22 ip saddr @addr-set-sshd reject
+    }
 }
 """
 
