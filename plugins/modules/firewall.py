@@ -314,7 +314,7 @@ def read_options(
         return None
     ports = module.params["ssh_ports"] or banner.listening_ports()
     openings = planning.read_openings(module.params, ports, module.params["_groups"])
-    return planning.make_wanted(openings, module.params["_groups"], state.table, controllers)
+    return planning.make_wanted(openings, module.params["_groups"], state.table, controllers, host.real_bridges())
 
 
 def other_sessions(connection: PresentConnection | None) -> list[lockout.Session]:

@@ -65,7 +65,7 @@ def _applies(match: Match, packet: Packet, table: Table) -> bool:
     if key == "ct state":
         return "new" in match.values
     if key == "iifname":
-        return any(_is_interface(packet.interface, name) for name in match.values)
+        return any(is_interface(packet.interface, name) for name in match.values)
     if key == "meta nfproto":
         return match.values == (f"ipv{ipaddress.ip_address(packet.source).version}",)
     if key in ("ip saddr", "ip6 saddr"):
@@ -82,7 +82,8 @@ def _applies(match: Match, packet: Packet, table: Table) -> bool:
     raise ValueError(f"no rule of ours has the condition {match}")
 
 
-def _is_interface(interface: str, name: str) -> bool:
+def is_interface(interface: str, name: str) -> bool:
+    """Return whether an interface is the one of that name, or one of those that begin so (``br-*``)."""
     if not interface:
         return False
     return interface.startswith(name[:-1]) if name.endswith("*") else interface == name

@@ -173,6 +173,26 @@ def interface_to(address: str) -> str:
     return words[words.index("dev") + 1] if "dev" in words[:-1] else ""
 
 
+def real_bridges(classes: str = "/sys/class/net") -> dict[str, str]:
+    """Return bridge -> a port of it that is, or stands on, a real device."""
+    found = {}
+    for bridge in sorted(os.listdir(classes)) if os.path.isdir(classes) else ():
+        ports = f"{classes}/{bridge}/brif"
+        for port in sorted(os.listdir(ports)) if os.path.isdir(ports) else ():
+            if _is_real(f"{classes}/{port}"):
+                found[bridge] = port
+                break
+    return found
+
+
+def _is_real(folder: str) -> bool:
+    """Whether an interface is a device, or a bond or VLAN on one."""
+    if os.path.exists(f"{folder}/device"):
+        return True
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return any(_is_real(f"{folder}/{name}") for name in names if name.startswith("lower_"))
+
+
 def _systemctl(*arguments: str) -> None:
     done = _run("systemctl", *arguments)
     if done.returncode:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import typing as t
+from types import MappingProxyType
 
 from .._plan import Plan, Problem, text_diff
 from . import persistence
+from .evaluate import is_interface
 from .host import State
 from .options import (
     Groups, Service, parse_groups, parse_interfaces, parse_networks, parse_ports, parse_published, parse_rate,
@@ -81,11 +83,15 @@ def read_openings(options: t.Mapping[str, t.Any], ssh_ports: t.Sequence[int], gr
     )
 
 
-def make_wanted(openings: Openings, groups: Groups, former: Table | None, controllers: t.Iterable[str]) -> Wanted:
+def make_wanted(
+    openings: Openings, groups: Groups, former: Table | None, controllers: t.Iterable[str],
+    bridges: t.Mapping[str, str] = MappingProxyType({}),
+) -> Wanted:
     """Return what is wanted on this host.
 
     ``former``: the table that is there. ``controllers``: addresses that administrators are connected from now. The rate
     limit does not count them, and those of earlier runs neither: one run must not undo what another one needs.
+    ``bridges``: those to a real network, with the port that leads there.
     """
     earlier = [address for name in CONTROLLERS.values() for address in (former.elements(name) if former else ())]
     warnings = []
@@ -96,6 +102,12 @@ def make_wanted(openings: Openings, groups: Groups, former: Table | None, contro
     for name in sorted({name for service in (openings.ssh, *openings.services) for name in service.groups}):
         if not groups[name]:
             warnings.append(f"the group {name} has no hosts, so naming it as a source lets nobody in")
+    for bridge, port in sorted(bridges.items()):
+        if any(is_interface(bridge, name) for name in openings.trusted):
+            warnings.append(
+                f"the trusted interface {bridge} is a bridge to a real network (by its port {port}), so everything from "
+                "there is let in: leave it out of trusted_interfaces (firewall_trusted_interfaces)"
+            )
     table = make_table(openings, groups, [*earlier, *controllers])
     return Wanted(openings, table, tuple(warnings))
 

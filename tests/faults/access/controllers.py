@@ -39,6 +39,14 @@ class Moved:
         self.flag.touch()
 
 
+def end_masters(victim: Host) -> None:
+    """End the connections that runs of this attack keep open: on a host they are sessions from an address that is gone."""
+    for path in (victim.scratch / "cp").glob("*"):
+        subprocess.run(
+            ["ssh", "-F", "none", "-o", f"ControlPath={path}", "-O", "exit", victim.address], capture_output=True, check=False
+        )
+
+
 @contextlib.contextmanager
 def second_address(victim: Host) -> t.Iterator[Moved]:
     """Two more addresses of this controller in the host's network, and an ssh_config that takes the second up on demand."""
@@ -56,4 +64,5 @@ def second_address(victim: Host) -> t.Iterator[Moved]:
         for address in (second, third):
             subprocess.run(["ip", "address", "replace", f"{address}/24", "dev", device], check=True)
             stack.callback(subprocess.run, ["ip", "address", "del", f"{address}/24", "dev", device], check=False)
+        stack.callback(end_masters, victim)
         yield Moved(first, second, third, flag, config)

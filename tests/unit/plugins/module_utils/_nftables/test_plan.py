@@ -130,6 +130,14 @@ def test_a_group_without_hosts_is_warned_about():
     assert made.warnings == ("the group gpu has no hosts, so naming it as a source lets nobody in",)
 
 
+def test_a_trusted_bridge_to_a_real_network_is_warned_about():
+    options = {**OPTIONS, "ssh_sources": ["192.0.2.0/24"], "rules": [], "trusted_interfaces": ["br-*"]}
+    openings = plan.read_openings(options, [22], {})
+    assert plan.make_wanted(openings, {}, None, (), {"vmbr0": "eno1"}).warnings == ()
+    (warning,) = plan.make_wanted(openings, {}, None, (), {"br-lan": "bond0", "vmbr0": "eno1"}).warnings
+    assert "the trusted interface br-lan is a bridge to a real network (by its port bond0)" in warning
+
+
 def test_controllers_of_earlier_runs_stay_uncounted():
     first = wanted(ssh_rate_limit="6/minute", controllers=["192.0.2.9"])
     again = wanted(ssh_rate_limit="6/minute", former=first.table, controllers=["192.0.2.9"])
