@@ -313,8 +313,11 @@ def read_options(
     if module.params["state"] == "absent":
         return None
     ports = module.params["ssh_ports"] or banner.listening_ports()
-    openings = planning.read_openings(module.params, ports, module.params["_groups"])
-    return planning.make_wanted(openings, module.params["_groups"], state.table, controllers, host.real_bridges())
+    groups = module.params["_groups"]
+    if module.params["_phase"] == "confirm" and not groups:
+        groups = planning.loaded_groups(module.params, state.table)
+    openings = planning.read_openings(module.params, ports, groups)
+    return planning.make_wanted(openings, groups, state.table, controllers, host.real_bridges())
 
 
 def other_sessions(connection: PresentConnection | None) -> list[lockout.Session]:

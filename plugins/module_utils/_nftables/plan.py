@@ -22,7 +22,7 @@ from .options import (
     parse_service,
 )
 from .rules import TABLE, Chain, Set, Table
-from .table import CONTROLLERS, Openings, make_table
+from .table import CONTROLLERS, Openings, group_set, make_table
 
 #: Bridges and tunnels of containers and virtual machines, whose traffic is not ours to judge.
 TRUSTED = (
@@ -81,6 +81,19 @@ def read_openings(options: t.Mapping[str, t.Any], ssh_ports: t.Sequence[int], gr
         parse_published(options["published_sources"], options["published_source_groups"], groups),
         bool(options["log_drops"]),
     )
+
+
+def loaded_groups(options: t.Mapping[str, t.Any], table: Table | None) -> dict[str, list[str]]:
+    """Return the groups that the options name with the addresses that ``table`` has of them.
+
+    Within a guard of the user's own (access_guard) what was loaded is confirmed later, and nobody asks the inventory again.
+    """
+    names = [*options["ssh_source_groups"], *options["published_source_groups"]]
+    names += [name for rule in options["rules"] for name in rule.get("source_groups") or ()]
+    return {
+        name: [one for version in (4, 6) for one in (table.elements(group_set(name, version)) if table else ())]
+        for name in names
+    }
 
 
 def make_wanted(

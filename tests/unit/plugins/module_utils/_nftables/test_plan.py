@@ -117,6 +117,14 @@ def test_one_more_host_in_a_group_is_one_element():
     assert "\t\t10.0.0.3," in made.diff[0]["after"].split("\n")
 
 
+def test_what_was_loaded_says_who_was_in_the_groups():
+    groups = {"gpu": ["10.0.0.1", "2001:db8::1"], "nobody": []}
+    options = {**OPTIONS, "ssh_sources": [], "ssh_source_groups": ["nobody"], "rules": NCCL}
+    made = plan.make_wanted(plan.read_openings(options, [22], groups), groups, None, ())
+    assert plan.loaded_groups(options, made.table) == groups
+    assert plan.loaded_groups(options, None) == {"gpu": [], "nobody": []}
+
+
 def test_a_new_group_is_a_set_and_a_rule():
     made = plan.make_plan(wanted(rules=NCCL, groups=GPU), converged(wanted()))
     assert sentences(made)[:2] == [
