@@ -55,6 +55,10 @@ def second_address(victim: Host) -> t.Iterator[Moved]:
     first, second, third = f"{network}.1", f"{network}.{240 + int(number) % 10}", f"{network}.{230 + int(number) % 10}"
     found = subprocess.run(["ip", "-j", "route", "get", victim.address], capture_output=True, check=True)
     device = json.loads(found.stdout)[0]["dev"]
+    # A bridge takes the lowest hardware address of its ports. Another host's reboot must not change it: for half a minute
+    # this one would answer to an address that is gone.
+    mac = pathlib.Path(f"/sys/class/net/{device}/address").read_text(encoding="ascii").strip()
+    subprocess.run(["ip", "link", "set", device, "address", mac], check=True)
     flag = victim.scratch / "moved"
     config = (
         f"Match exec \"test -e {flag}\"\n  BindAddress {second}\nHost *\n  BindAddress {first}\n"
