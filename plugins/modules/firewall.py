@@ -131,8 +131,8 @@ options:
           - Groups of the inventory whose hosts may use it, as for NCCL, Slurm or DCGM among the fleet. Each is a set of
             addresses in the table, C(group_NAME_ipv4) and C(group_NAME_ipv6).
           - The addresses of a host are those of its variable C(firewall_addresses) (a list), where it has one; otherwise
-            its C(ansible_host), resolved on the controller if it is a name, and the addresses of its default routes
-            where facts of it were gathered. A host without a known address is an error.
+            its C(ansible_host), resolved on the controller if it is a name. Facts are not asked, so that the rules do not
+            depend on what was gathered. A host without a known address is an error.
           - A group without hosts lets nobody in, with a warning; it never means any address.
         type: list
         elements: str

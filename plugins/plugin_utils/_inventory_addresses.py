@@ -18,7 +18,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 ADDRESSES = "firewall_addresses"
 
 #: All variables of a host that matter here.
-VARIABLES = (ADDRESSES, "ansible_host", "ansible_facts", "ansible_default_ipv4", "ansible_default_ipv6")
+VARIABLES = (ADDRESSES, "ansible_host")
 
 #: Returns the addresses of a name; raises OSError where there are none.
 Resolve = t.Callable[[str], t.Iterable[str]]
@@ -67,7 +67,7 @@ def host_addresses(host: str, variables: t.Mapping[str, t.Any], resolve: Resolve
     """Return the addresses of one host; raises Problem where none can be known.
 
     Its variable ``firewall_addresses``, where it has one, and nothing else; otherwise ``ansible_host``, resolved if it
-    is a name, and the addresses of its default routes where facts were gathered.
+    is a name. Facts are not asked: whether they were gathered, and of which hosts, would change the rules from run to run.
     """
     said = variables.get(ADDRESSES)
     if said is not None:
@@ -79,12 +79,11 @@ def host_addresses(host: str, variables: t.Mapping[str, t.Any], resolve: Resolve
         candidates = [str(ipaddress.ip_address(name))] if _is_address(name) else list(resolve(name))
     except (OSError, UnicodeError) as error:
         why = f"'{name}' is not an address and is not resolved here ({getattr(error, 'strerror', None) or error})"
-    candidates += _from_facts(variables)
     usable = [address for address in dict.fromkeys(map(_plain, candidates)) if _is_usable(address)]
     if not usable:
         raise Problem(
-            f"the address of {host}, a host of the group {group}, cannot be known: {why}, and no facts of it were "
-            f"gathered. Set its ansible_host to an address, or {ADDRESSES} to a list of its addresses"
+            f"the address of {host}, a host of the group {group}, cannot be known: {why}. "
+            f"Set its ansible_host to an address, or {ADDRESSES} to a list of its addresses"
         )
     return usable
 
@@ -97,16 +96,6 @@ def _said(host: str, said: t.Any) -> list[str]:
         if not _is_address(str(word)) or not _is_usable(_plain(str(word))):
             raise Problem(f"{ADDRESSES} of {host}: '{word}' is not an address by which other hosts see it")
     return list(dict.fromkeys(_plain(str(word)) for word in words))
-
-
-def _from_facts(variables: t.Mapping[str, t.Any]) -> list[str]:
-    facts = variables.get("ansible_facts") or {}
-    found = []
-    for family in ("default_ipv4", "default_ipv6"):
-        fact = facts.get(family) or variables.get(f"ansible_{family}") or {}
-        if isinstance(fact, t.Mapping) and fact.get("address"):
-            found.append(str(fact["address"]))
-    return found
 
 
 def _is_address(text: str) -> bool:

@@ -156,7 +156,7 @@ def test_the_first_rules_name_what_they_close(victim, moved):
         victim.console("timeout 20 sh -c 'until ss -Hltn | grep -q :9100 && ss -Hltn | grep -q :9101; do sleep 0.1; done'")
         with socket.create_connection((victim.address, 9100), source_address=(moved.second, 0)):
             options = {"ssh_sources": [moved.first]}
-            predicted = victim.run("firewall", options, verbose=True, flags=["--check", "--diff"])
+            predicted = victim.run("firewall", options, verbose=True, flags="--check --diff")
             assert not predicted.failed, predicted.output
             close = "close tcp 0.0.0.0:9100 (python3)"
             leave = f"leave out {moved.second} to tcp port 9100 (python3), which is connected now"
@@ -205,10 +205,10 @@ def test_every_open_connection_of_the_account_counts_and_nobody_elses(victim, mo
 
 def test_nothing_to_do_is_one_module_and_no_login(victim):
     options = {"ssh_sources": [victim.address.rpartition(".")[0] + ".0/24"], "ssh_source_groups": ["fleet"]}
-    first = victim.run("firewall", options, flags=["-vvv"])
+    first = victim.run("firewall", options, flags="-vvv")
     assert not first.failed and first.output.count("Using module file") == 3, first.output
     before = logins(victim)
-    again = victim.run("firewall", options, flags=["-vvv"])
+    again = victim.run("firewall", options, flags="-vvv")
     assert not again.failed and "changed=0" in again.said, again.output
     assert again.output.count("Using module file") == 1
     # The connection of the run itself is still open from the first one.

@@ -26,15 +26,8 @@ def resolve(name):
         ("10.0.0.6", {}, ["10.0.0.6"]),
         ("bare", {"ansible_host": None}, ["10.0.0.9"]),
         ("a", {"ansible_host": "gpu01.example"}, ["10.0.0.1", "2001:db8::1"]),
-        (
-            "a",
-            {"ansible_host": "10.0.0.5", "ansible_facts": {"default_ipv4": {"address": "10.1.0.5"}, "default_ipv6": {"address": "2001:db8::5"}}},
-            ["10.0.0.5", "10.1.0.5", "2001:db8::5"],
-        ),
-        ("a", {"ansible_host": "10.0.0.5", "ansible_default_ipv4": {"address": "10.0.0.5"}}, ["10.0.0.5"]),
-        ("a", {"ansible_host": "10.0.0.5", "ansible_facts": {"default_ipv4": {}, "default_ipv6": None}}, ["10.0.0.5"]),
-        ("a", {"ansible_host": "elsewhere", "ansible_facts": {"default_ipv4": {"address": "10.1.0.5"}}}, ["10.1.0.5"]),
-        ("gpu02", {"ansible_facts": {"default_ipv4": {"address": "10.1.0.2"}}}, ["10.1.0.2"]),
+        # What was gathered, and of whom, differs from run to run: rules that followed it would, too.
+        ("a", {"ansible_host": "10.0.0.5", "ansible_facts": {"default_ipv4": {"address": "10.1.0.5"}}}, ["10.0.0.5"]),
         ("a", {"ansible_host": "10.0.0.5", "firewall_addresses": ["10.2.0.5", "10.2.0.5", "fd00::5"]}, ["10.2.0.5", "fd00::5"]),
         ("a", {"ansible_host": "elsewhere", "firewall_addresses": "10.2.0.5"}, ["10.2.0.5"]),
     ],
