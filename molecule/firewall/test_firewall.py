@@ -72,12 +72,42 @@ def test_nftables_service_is_neither_enabled_nor_edited(host):
     assert host.check_output("dpkg --verify nftables | grep -v /usr/share/ || true") == ""
 
 
-def test_there_is_one_table_with_one_chain(host):
-    entries = json.loads(host.check_output("nft -j list ruleset"))["nftables"]
-    tables = [entry["table"]["name"] for entry in entries if "table" in entry]
-    chains = [(entry["chain"]["table"], entry["chain"]["name"]) for entry in entries if "chain" in entry]
-    assert tables.count("lockstep") == 1
-    assert [chain for chain in chains if chain[0] == "lockstep"] == [("lockstep", "input")]
+def ours(host) -> dict[str, list[str]]:
+    """What is in our table: kind -> names."""
+    found: dict[str, list[str]] = {}
+    for entry in json.loads(host.check_output("nft -j list ruleset"))["nftables"]:
+        for kind, content in entry.items():
+            if content.get("table") == "lockstep" and kind != "rule" or kind == "table":
+                found.setdefault(kind, []).append(content["name"])
+    return {kind: sorted(names) for kind, names in found.items()}
+
+
+def test_there_is_one_table_with_one_chain_unless_more_is_asked_for(host):
+    found = ours(host)
+    assert found["table"].count("lockstep") == 1
+    if host.ansible.get_variables()["inventory_hostname"] == "fw12":
+        assert found["chain"] == ["input"] and found["set"] == ["group_fleet_ipv4", "group_fleet_ipv6"]
+    else:
+        assert found["chain"] == ["forward", "input"]
+        assert found["set"] == [
+            "controllers_ipv4", "controllers_ipv6", "group_fleet_ipv4", "group_fleet_ipv6", "ssh_rate_ipv4", "ssh_rate_ipv6"
+        ]
+        assert "10.88.66.1 }" in host.check_output("nft list set inet lockstep controllers_ipv4")
+        assert host.check_output("nft list chain inet lockstep input").count("log prefix \"lockstep drop: \"") == 1
+
+
+def test_the_fleets_hosts_are_a_set(host):
+    assert "elements = { 10.88.66.11, 10.88.66.12 }" in host.check_output("nft list set inet lockstep group_fleet_ipv4")
+    assert "elements = { 2001:db8:66::12 }" in host.check_output("nft list set inet lockstep group_fleet_ipv6")
+
+
+def test_the_fleets_hosts_reach_each_other_and_others_do_not(host):
+    other = "10.88.66.12" if address(host) == "10.88.66.11" else "10.88.66.11"
+    script = "import socket; socket.create_connection((%r, 29400), timeout=3)" % other
+    # Nobody listens there: who gets through is told so at once, and who does not hears nothing.
+    assert "Connection refused" in host.run(f'python3 -c "{script}"').stderr
+    with pytest.raises(TimeoutError):
+        socket.create_connection((other, 29400), timeout=1.5)
 
 
 def test_the_unit_is_enabled(host):

@@ -13,7 +13,7 @@ wants, because systemd does not start again what is active).
 from __future__ import annotations
 
 from .._guard.restore import table_file
-from .rules import TABLE, Chain, table_text
+from .rules import TABLE, Table, table_text
 
 RULES = "/etc/lockstep/firewall.nft"
 UNIT = "lockstep-firewall.service"
@@ -32,7 +32,7 @@ Description=Firewall of lockstep.gpufleet (nftables table {table})
 DefaultDependencies=no
 Wants=network-pre.target
 After=local-fs.target systemd-modules-load.service nftables.service
-Before=network-pre.target
+Before=network-pre.target docker.service podman.service libvirtd.service
 PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
 Conflicts=shutdown.target
@@ -68,11 +68,11 @@ WantedBy=nftables.service
 """
 
 
-def files(chain: Chain, nft: str) -> dict[str, tuple[str, int]]:
+def files(table: Table, nft: str) -> dict[str, tuple[str, int]]:
     """Return path -> (text, mode) of everything that has to be there."""
     head = "# Managed by lockstep.gpufleet (firewall): our table only, replaced in one transaction.\n"
     return {
-        RULES: (head + table_file(TABLE, table_text(chain)), 0o600),
+        RULES: (head + table_file(TABLE, table_text(table)), 0o600),
         f"{_UNITS}/{UNIT}": (_UNIT_TEXT.format(table=TABLE, nft=nft, rules=RULES), 0o644),
         f"{_UNITS}/{AGAIN}": (_AGAIN_TEXT.format(unit=UNIT, nft=nft, rules=RULES), 0o644),
     }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 lockstep founders
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rules as data, and their one spelling.
+"""Tables, sets, chains and rules as data, and their one spelling.
 
 This module util is private to the collection. Pure.
 
@@ -14,25 +14,19 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import re
 import typing as t
 
-from .._plan import Problem
-
 TABLE = "inet lockstep"
-CHAIN = "input"
-_PROTOCOLS = ("tcp", "udp")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,99}")
-_INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}\*?")
 
 Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """One condition. ``key``: ``tcp dport``, ``ip saddr``, ``iifname``, ``ct state`` ...; ``values``: normalised words.
+    """One condition. ``key``: ``tcp dport``, ``ip saddr``, ``ip saddr !=``, ``iifname`` ...; ``values``: normalised words.
 
-    Several values mean any of them. The order of the values has no meaning, so they are sorted or merged.
+    Several values mean any of them (after ``!=``: none of them); ``@name`` is a set of the table. The order of the
+    values has no meaning, so they are sorted or merged.
     """
 
     key: str
@@ -47,17 +41,42 @@ class Match:
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One rule of the input chain: all of ``matches``, then ``verdict``; ``comment`` says what it is for."""
+    """One rule: all of ``matches``, then ``verdict`` (statements included); ``comment`` says what it is for.
+
+    ``counted``: packets and bytes so far. They change all the time and are no part of what a rule means.
+    """
 
     matches: tuple[Match, ...]
     verdict: str
     comment: str = ""
+    counted: tuple[int, int] = dataclasses.field(default=(0, 0), compare=False)
 
     def __str__(self) -> str:
         words = [*map(str, self.matches), self.verdict]
         if self.comment:
             words.append(f'comment "{self.comment}"')
         return " ".join(words)
+
+
+@dataclasses.dataclass(frozen=True)
+class Set:
+    """A named set of addresses. ``kind``: ``ipv4_addr`` or ``ipv6_addr``.
+
+    ``attributes``: what else it is, in nftables' words. With any of them the kernel fills the set, and ``elements`` is
+    empty: what is in it now is no part of what it means.
+    """
+
+    name: str
+    kind: str
+    elements: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Return the set as lines of nftables' language, one for each element, so that a diff shows elements."""
+        inner = [f"type {self.kind}", *self.attributes]
+        if self.elements:
+            inner += ["elements = {", *[f"\t{element}," for element in self.elements], "}"]
+        return [f"set {self.name} {{", *["\t" + line for line in inner], "}"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,64 +91,53 @@ class Chain:
 
     def lines(self) -> list[str]:
         """Return the chain as lines of nftables' language: what is loaded, and what a diff shows."""
+        return self._lines([str(rule) for rule in self.rules])
+
+    def lines_that_go_on_counting(self, former: Chain | None) -> list[str]:
+        """Return the chain with each rule that is also in ``former`` counting on from where it is."""
+        counted = {rule: rule.counted for rule in former.rules} if former else {}
+        lines = []
+        for rule in self.rules:
+            packets, amount = counted.get(rule, (0, 0))
+            verdict = rule.verdict
+            if packets:
+                # Only our own verdicts come here, and in them the word stands once.
+                verdict = verdict.replace("counter", f"counter packets {packets} bytes {amount}", 1)
+            lines.append(str(dataclasses.replace(rule, verdict=verdict)))
+        return self._lines(lines)
+
+    def _lines(self, rules: list[str]) -> list[str]:
         head = [f"type filter hook {self.hook} priority {self.priority}; policy {self.policy};"] if self.hook else []
-        return [f"chain {self.name} {{", *["\t" + line for line in head + [str(rule) for rule in self.rules]], "}"]
+        return [f"chain {self.name} {{", *["\t" + line for line in head + rules], "}"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Service:
-    """What the user opens: ``protocol`` to ``ports`` (single ones or ranges) from ``sources`` (empty: anywhere)."""
+class Table:
+    """Our table. ``extras``: what others have put into it and we never use (maps, flow tables ...), for a diff."""
 
-    name: str
-    protocol: str
-    ports: tuple[tuple[int, int], ...]
-    sources: tuple[Network, ...]
+    sets: tuple[Set, ...]
+    chains: tuple[Chain, ...]
+    extras: tuple[str, ...] = ()
 
+    def lines(self) -> list[str]:
+        """Return what is in the table as lines of nftables' language."""
+        return [*self.extras, *[line for part in (*self.sets, *self.chains) for line in part.lines()]]
 
-def parse_network(text: str, where: str) -> Network:
-    """Read an address or CIDR; ``where`` names the option. Raises Problem, also for a network with host bits set."""
-    try:
-        return ipaddress.ip_network(text.strip())
-    except ValueError as error:
-        hint = ""
-        try:
-            hint = f"; did you mean {ipaddress.ip_network(text.strip(), strict=False)}?"
-        except ValueError:
-            pass
-        raise Problem(f"{where}: '{text}' is not an IP address or CIDR ({error}){hint}") from None
+    def chain(self, name: str) -> Chain | None:
+        """Return the chain of that name, or None."""
+        return next((chain for chain in self.chains if chain.name == name), None)
+
+    def elements(self, name: str) -> tuple[str, ...]:
+        """Return what is in the set of that name; nothing where there is none."""
+        return next((one.elements for one in self.sets if one.name == name), ())
 
 
-def parse_ports(text: str, where: str) -> tuple[int, int]:
-    """Read ``8888`` or ``6000-6010``; raises Problem."""
-    found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text.strip())
-    if found:
-        first, last = int(found[1]), int(found[2] or found[1])
-        if 1 <= first <= last <= 65535:
-            return first, last
-    raise Problem(f"{where}: '{text}' is not a port (1 to 65535) or a range such as 6000-6010")
-
-
-def parse_service(rule: t.Mapping[str, t.Any], where: str) -> Service:
-    """Read one entry of the option ``rules``; raises Problem that names the entry."""
-    name = str(rule.get("name") or "")
-    if not _NAME.fullmatch(name):
-        raise Problem(f"{where}: name '{name}' must be letters, digits, spaces or . _ : / + - and at most 100 of them")
-    where = f"{where} ({name})"
-    protocol = rule.get("protocol") or "tcp"
-    if protocol not in _PROTOCOLS:
-        raise Problem(f"{where}: protocol '{protocol}' must be one of {', '.join(_PROTOCOLS)}")
-    ports = tuple(parse_ports(str(text), f"{where}, ports") for text in rule.get("ports") or ())
-    if not ports:
-        raise Problem(f"{where}: ports is empty")
-    sources = tuple(parse_network(str(text), f"{where}, sources") for text in rule.get("sources") or ())
-    return Service(name, protocol, ports, sources)
-
-
-def parse_interface(text: str) -> str:
-    """Read an interface's name, or the beginning of names as in ``br-*``; raises Problem."""
-    if not _INTERFACE.fullmatch(text):
-        raise Problem(f"trusted_interfaces: '{text}' is not the name of an interface, or its beginning and a *")
-    return text
+def table_text(table: Table, former: Table | None = None) -> str:
+    """Return the table in nftables' language; ``former``: the one it replaces, whose counters go on."""
+    lines = [line for one in table.sets for line in one.lines()]
+    for chain in table.chains:
+        lines += chain.lines_that_go_on_counting(former.chain(chain.name) if former else None)
+    return "\n".join([f"table {TABLE} {{", *["\t" + line for line in lines], "}", ""])
 
 
 def merge_ranges(ranges: t.Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -163,76 +171,11 @@ def spell_addresses(ranges: t.Iterable[tuple[int, int]], version: int) -> tuple[
     return tuple(words)
 
 
+def spell_elements(addresses: t.Iterable[str]) -> tuple[str, ...]:
+    """Return single addresses as elements of a set: each once, in order of their numbers."""
+    return tuple(str(address) for address in sorted({ipaddress.ip_address(text) for text in addresses}, key=int))
+
+
 def network_range(network: Network) -> tuple[int, int]:
     """Return first and last address of ``network`` as integers."""
     return int(network.network_address), int(network.broadcast_address)
-
-
-def service_rules(service: Service) -> list[Rule]:
-    """Return the rules that open ``service``: one for any source, or one for each address family."""
-    ports = Match(f"{service.protocol} dport", spell_ports(service.ports))
-    if not service.sources:
-        return [Rule((ports,), "accept", service.name)]
-    rules = []
-    for version, key in ((4, "ip saddr"), (6, "ip6 saddr")):
-        ranges = [network_range(network) for network in service.sources if network.version == version]
-        if not ranges:
-            continue
-        words = spell_addresses(ranges, version)
-        everywhere = words == (("0.0.0.0/0",) if version == 4 else ("::/0",))
-        # nft has no saddr match for a whole family; the family itself is the condition.
-        match = Match("meta nfproto", ("ipv4" if version == 4 else "ipv6",)) if everywhere else Match(key, words)
-        rules.append(Rule((match, ports), "accept", service.name))
-    return rules
-
-
-_ICMP = ("destination-unreachable", "echo-request", "parameter-problem", "time-exceeded")
-# Neighbour discovery, multicast listening and path MTU discovery: without them IPv6 stops working (RFC 4890).
-_ICMPV6 = (
-    "destination-unreachable", "echo-reply", "echo-request", "ind-neighbor-advert", "ind-neighbor-solicit",
-    "mld-listener-done", "mld-listener-query", "mld-listener-report", "mld2-listener-report", "nd-neighbor-advert",
-    "nd-neighbor-solicit", "nd-redirect", "nd-router-advert", "nd-router-solicit", "packet-too-big",
-    "parameter-problem", "time-exceeded",
-)
-
-
-def input_chain(ssh: Service, services: t.Iterable[Service], trusted: t.Iterable[str]) -> Chain:
-    """Return our one chain: what every host needs, trusted interfaces, SSH, the user's services; then drop."""
-    rules = [
-        Rule((Match("ct state", ("established", "related")),), "accept", "answers"),
-        Rule((Match("iifname", ("lo",)),), "accept", "this host itself"),
-        Rule((Match("ct state", ("invalid",)),), "drop", "no part of any connection"),
-        Rule((Match("icmp type", _ICMP),), "accept", "ping and errors"),
-        Rule((Match("icmpv6 type", tuple(sorted(_ICMPV6))),), "accept", "neighbours, ping and errors"),
-        Rule((Match("udp sport", ("67",)), Match("udp dport", ("68",))), "accept", "DHCP leases"),
-        Rule(
-            (Match("ip6 saddr", ("fe80::/10",)), Match("udp sport", ("547",)), Match("udp dport", ("546",))),
-            "accept",
-            "DHCPv6 leases",
-        ),
-    ]
-    rules += [
-        Rule((Match("iifname", (parse_interface(name),)),), "accept", "trusted interface") for name in trusted
-    ]
-    rules += service_rules(ssh)
-    for service in services:
-        rules += service_rules(service)
-    return Chain(CHAIN, "input", 0, "drop", tuple(rules))
-
-
-def table_text(chain: Chain) -> str:
-    """Return the table in nftables' language."""
-    return "\n".join([f"table {TABLE} {{", *["\t" + line for line in chain.lines()], "}", ""])
-
-
-def admits(services: t.Iterable[Service], source: str, port: int) -> bool:
-    """Return whether a new TCP connection from ``source`` to ``port`` passes one of ``services``."""
-    address = ipaddress.ip_address(source)
-    for service in services:
-        if service.protocol != "tcp" or not any(low <= port <= high for low, high in service.ports):
-            continue
-        if not service.sources or any(
-            address.version == network.version and address in network for network in service.sources
-        ):
-            return True
-    return False

@@ -14,6 +14,8 @@ import typing as t
 
 from faults import hosts
 from faults.hosts import KEY, PROJECT
+from testbed import images, runtime
+from testbed import inventory as inventories
 
 PLAYBOOK = """\
 - name: Attack
@@ -94,6 +96,12 @@ class Host(hosts.Host):
             "find /etc/systemd/system -name 'lockstep-guard*'; "
             "systemctl list-units --all --no-legend --plain 'lockstep-guard*'", check=False
         )
+
+    def process(self) -> int:
+        """Return the process on this machine that is the host's first one; its network is the host's."""
+        container = inventories.read(hosts.inventory(), images.HOST_IMAGES).container(self.name)
+        done = runtime.plain_podman().run("inspect", "--format", "{{.State.Pid}}", container)
+        return int(done.stdout)
 
     def start(
         self, module: str, options: dict[str, t.Any], ssh_config: str = "", verbose: bool = False, flags: str = "",

@@ -9,11 +9,16 @@ that the rules drop.
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import time
+import typing as t
 
 import pytest
 
 from faults.access.attack import Host
+from faults.access.controllers import Moved, open_up, second_address
+from faults.hosts import KEY
 
 WINDOW = 10
 
@@ -21,11 +26,14 @@ WINDOW = 10
 @pytest.fixture(autouse=True)
 def open_host(victim: Host) -> None:
     """Hosts are attacked without our table, and with a table of somebody else."""
-    victim.console(
-        "systemctl stop lockstep-firewall 2>/dev/null; cd /etc/systemd/system; "
-        "rm -rf /etc/lockstep *.wants/lockstep-firewall* lockstep-firewall*; systemctl daemon-reload; nft flush ruleset; "
-        "nft add table ip others; nft add chain ip others post '{ type nat hook postrouting priority 100; }'"
-    )
+    open_up(victim)
+
+
+@pytest.fixture
+def moved(victim: Host) -> t.Iterator[Moved]:
+    """A second address of this controller."""
+    with second_address(victim) as addresses:
+        yield addresses
 
 
 def assert_as_before(host: Host) -> None:
@@ -93,15 +101,157 @@ def test_a_confirmation_after_the_deadline_loses(victim):
     assert_as_before(victim)
 
 
-def test_rules_survive_a_reboot_once_confirmed(victim):
+#: A service that makes its table late, as Docker does.
+LATE = """\
+[Unit]
+After=network-online.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=nft "table ip nat { chain DOCKER { tcp dport 8080 dnat to 172.30.0.2:80; }; }"
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_rules_survive_a_reboot_once_confirmed_and_so_do_those_of_others(victim):
     network = victim.address.rpartition(".")[0] + ".0/24"
-    run = victim.run("firewall", {"ssh_sources": [network]})
-    assert not run.failed, run.output
-    before = victim.console("nft list table inet lockstep")
-    victim.power_cycle()
-    assert victim.console("nft list table inet lockstep") == before
-    again = victim.run("firewall", {"ssh_sources": [network]})
+    options = {"ssh_sources": [network], "ssh_source_groups": ["fleet"], "ssh_rate_limit": "100/minute", "log_drops": True,
+               "published_sources": [network]}
+    victim.console(f"printf '%s' '{LATE}' > /etc/systemd/system/docker.service && systemctl enable --now docker 2>&1")
+    try:
+        run = victim.run("firewall", options)
+        assert not run.failed, run.output
+        before = victim.console("nft -s list table inet lockstep")
+        victim.power_cycle()
+        victim.console("timeout 60 systemctl is-system-running --wait", check=False)
+        assert victim.console("nft -s list table inet lockstep") == before
+        assert "tcp dport 8080 dnat to 172.30.0.2:80" in victim.console("nft list table ip nat")
+        assert_order(victim)
+        again = victim.run("firewall", options)
+        assert not again.failed and "changed=0" in again.said, again.output
+    finally:
+        victim.console("systemctl disable --now docker 2>/dev/null; rm /etc/systemd/system/docker.service", check=False)
+
+
+def assert_order(victim: Host) -> None:
+    """Our table was there before the network, sshd and Docker were; after a flush by nftables.service it comes again."""
+    said = dict(
+        line.split("=", 1)
+        for line in victim.console("systemctl show lockstep-firewall -p Before -p After -p ActiveEnterTimestampMonotonic").splitlines()
+    )
+    assert {"network-pre.target", "docker.service"} <= set(said["Before"].split())
+    assert {"nftables.service", "local-fs.target"} <= set(said["After"].split())
+    assert "docker.service" not in said["After"].split()
+    ours = int(said["ActiveEnterTimestampMonotonic"])
+    for later in ("network-pre.target", "ssh.service", "docker.service"):
+        entered = int(victim.console(f"systemctl show {later} -p ActiveEnterTimestampMonotonic --value"))
+        assert 0 < ours < entered, later
+
+
+def test_the_first_rules_name_what_they_close(victim, moved):
+    victim.console("systemd-run --quiet --unit=exporter python3 -m http.server 9100; systemd-run --quiet --unit=private "
+                   "python3 -m http.server 9101 --bind 127.0.0.1")
+    try:
+        victim.console("timeout 20 sh -c 'until ss -Hltn | grep -q :9100 && ss -Hltn | grep -q :9101; do sleep 0.1; done'")
+        with socket.create_connection((victim.address, 9100), source_address=(moved.second, 0)):
+            options = {"ssh_sources": [moved.first]}
+            predicted = victim.run("firewall", options, verbose=True, flags="--check --diff")
+            assert not predicted.failed, predicted.output
+            close = "close tcp 0.0.0.0:9100 (python3)"
+            leave = f"leave out {moved.second} to tcp port 9100 (python3), which is connected now"
+            assert f'"{close}", "{leave}"' in predicted.said
+            assert "-tcp 0.0.0.0:9100 (python3)" in predicted.output
+            assert f"-peer {moved.second} to tcp port 9100 (python3)" in predicted.output
+            assert ":9101" not in predicted.output and "port 22 (sshd" not in predicted.said
+            done = victim.run("firewall", options, verbose=True)
+            assert not done.failed and f'"{close}", "{leave}"' in done.said, done.output
+        # Later rules are shown as rules: what was closed has been said.
+        more = victim.run("firewall", {**options, "rules": [{"name": "x", "ports": ["9"]}]}, verbose=True)
+        assert not more.failed and close not in more.said, more.output
+    finally:
+        victim.console("systemctl stop exporter private", check=False)
+
+
+def test_every_open_connection_of_the_account_counts_and_nobody_elses(victim, moved):
+    # Somebody who merely knocks at sshd has no say, nor has another account.
+    with socket.create_connection((victim.address, 22), source_address=(moved.second, 0)) as knocking:
+        assert knocking.recv(8) == b"SSH-2.0-"
+        run = victim.run("firewall", {"ssh_sources": [moved.first]})
+        assert not run.failed, run.output
+        assert not victim.run("firewall", {"state": "absent"}).failed
+    session = subprocess.Popen(
+        [
+            "ssh", "-F", "none", "-o", f"UserKnownHostsFile={victim.known_hosts}", "-o", "BatchMode=yes", "-i", str(KEY),
+            "-o", "IdentitiesOnly=yes", "-o", f"BindAddress={moved.second}", f"ops@{victim.address}", "echo in; sleep 300",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )
+    try:
+        assert session.stdout is not None and session.stdout.readline() == "in\n"
+        refused = victim.run("firewall", {"ssh_sources": [moved.first]})
+        assert refused.failed, refused.output
+        assert f"shut out another open connection of ops, {moved.second} to port 22 (process " in refused.said
+        assert_as_before(victim)
+        both = victim.run("firewall", {"ssh_sources": [moved.first], "ssh_source_groups": ["fleet"]}, firewall_addresses=[moved.second])
+        assert not both.failed, both.output
+    finally:
+        # The kernel has not followed this connection from its beginning, and would take its end for no part of any.
+        victim.console("nft delete table inet lockstep", check=False)
+        session.kill()
+        session.wait()
+        victim.console(f"timeout 20 sh -c 'while ss -Htn state established dst {moved.second} | grep -q .; do sleep 0.1; done'")
+
+
+def test_nothing_to_do_is_one_module_and_no_login(victim):
+    options = {"ssh_sources": [victim.address.rpartition(".")[0] + ".0/24"], "ssh_source_groups": ["fleet"]}
+    first = victim.run("firewall", options, flags="-vvv")
+    assert not first.failed and first.output.count("Using module file") == 3, first.output
+    before = logins(victim)
+    again = victim.run("firewall", options, flags="-vvv")
     assert not again.failed and "changed=0" in again.said, again.output
+    assert again.output.count("Using module file") == 1
+    # The connection of the run itself is still open from the first one.
+    assert logins(victim) == before
+
+
+JOINED = """\
+- name: Change access under a guard of the user's own
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Arm
+      lockstep.gpufleet.access_guard:
+        state: armed
+        paths: [/etc/motd]
+    - name: Change
+      lockstep.gpufleet.firewall: &options
+        ssh_sources: [%s]
+        ssh_source_groups: [fleet]
+        ssh_rate_limit: 100/minute
+    - name: Confirm
+      lockstep.gpufleet.access_guard:
+        state: confirmed
+    - name: Change nothing
+      lockstep.gpufleet.firewall: *options
+"""
+
+
+def test_groups_are_saved_when_a_guard_of_the_users_own_is_confirmed(victim):
+    network = victim.address.rpartition(".")[0]
+    run = victim.start_playbook(JOINED % f"{network}.1")
+    run.wait()
+    assert not run.failed, run.output
+    # The firewall alone, and once.
+    assert (run.output.count(f"changed: [{victim.name}]"), run.output.count(f"ok: [{victim.name}]")) == (1, 3), run.output
+    saved = victim.console("cat /etc/lockstep/firewall.nft")
+    assert f"{network}.11," in saved and f"{network}.12," in saved and "@group_fleet_ipv4 tcp dport 22" in saved
+    assert victim.litter() == ""
+
+
+def logins(victim: Host) -> int:
+    """Return how often sshd has let somebody in since the host has booted."""
+    return int(victim.console("journalctl -b --no-pager -t sshd -t sshd-session | grep -c 'Accepted publickey'"))
 
 
 @pytest.mark.parametrize("sign", ["ufw", "firewalld"])
