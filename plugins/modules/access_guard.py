@@ -135,7 +135,9 @@ guard_report:
   sample: ['restoring at runtime, 2026-11-22T18:52:11Z', 'put back /etc/pam.d/sshd', 'reloaded ssh.service', complete]
 """
 
+import os
 import re
+import stat
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -146,6 +148,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._sshd import banner
 
 _TABLE = re.compile(r"(ip|ip6|inet|arp|bridge|netdev) [A-Za-z_][A-Za-z0-9_/.\\-]*")
+_KINDS = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR)
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]+\.[a-z]+")
 
 
@@ -190,6 +193,8 @@ def cover(options: t.Mapping[str, t.Any]) -> Cover:
     for path in options["paths"]:
         if not path.startswith("/") or path.rstrip("/") == "" or "\n" in path or "/../" in f"{path}/":
             raise Problem(f"paths: '{path}' is not the absolute path of a file or directory")
+        if os.path.lexists(path) and stat.S_IFMT(os.lstat(path).st_mode) not in _KINDS:
+            raise Problem(f"paths: {path} is neither a file, a link nor a directory, so it cannot be saved")
     for name in options["tables"]:
         if not _TABLE.fullmatch(name):
             raise Problem(f"tables: '{name}' is not a family and a name, such as 'inet filter'")

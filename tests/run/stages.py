@@ -228,7 +228,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def judge(stage: Stage, returncode: int, seconds: float) -> Outcome:
     """Read the stage's log for pytest's closing lines and count its tests; a stage without any is one test."""
     text = (LOGS / f"{stage.name}.log").read_text(encoding="utf-8", errors="replace")
-    lines = tuple(match.group(0) for match in re.finditer(r"\d+ (?:passed|failed|error)[^\n\"]*? in [\d.]+s", text))
+    found = re.finditer(r"\d+ (?:passed|failed|error)[^\n\"]*? in [\d.]+s", text)
+    # Ansible may show the output of one pytest more than once; to a hundredth of a second no two are the same.
+    lines = tuple(dict.fromkeys(match.group(0) for match in found))
     passed = sum(int(number) for line in lines for number in re.findall(r"(\d+) passed", line))
     failed = sum(int(number) for line in lines for number in re.findall(r"(\d+) (?:failed|errors?)\b", line))
     # Molecule skips a step whose playbook it does not find and still ends with 0; prepare alone may be missing.

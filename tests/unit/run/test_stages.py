@@ -34,6 +34,7 @@ def program(code: str, name: str = "one", **more) -> Stage:
         ("2 failed, 10 passed, 1 warning in 3.20s", 1, ("failed", 10, 2)),
         ("1 failed, 3 passed, 2 errors in 61.00s (0:01:01)", 1, ("failed", 3, 3)),
         ('   "7 passed in 1.00s"\n   "7 passed in 1.10s"', 0, ("passed", 14, 0)),
+        ('stdout: "7 passed in 1.00s"\nstdout_lines: "7 passed in 1.00s"', 0, ("passed", 7, 0)),
         ("7 passed in 1.00s\nlater it went wrong", 1, ("failed", 7, 1)),
         ("gpu > prepare: Executed: Missing playbook (Remove ...)", 0, ("passed", 1, 0)),
         ("gpu > side_effect: Executed: Missing playbook (Remove ...)\n7 passed in 1.00s", 0, ("failed", 7, 1)),
