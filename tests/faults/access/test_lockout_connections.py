@@ -68,6 +68,7 @@ def test_through_a_jump_host(victim, note):
     assert run.failed and "ost key verification failed" in run.said and "restored itself at once" in run.said, run.output
     assert lockout.state(victim) == before and victim.litter() == ""
     note("a jump host", "`ProxyJump`; the host's key is unknown after the change", "restored at once")
+    lockout.end_sessions(victim)
     opened = victim.run("firewall", {"ssh_sources": [JUMP]}, config, verbose=True, **variables)
     assert not opened.failed and '"confirmed_by": "fresh_login"' in opened.said, opened.output
     assert not victim.lets_in() and victim.litter() == ""

@@ -154,6 +154,7 @@ def test_a_host_without_ipv4(victim, note):
         victim.until_restored(LATE)
         assert lockout.state(victim) == before
         flag.unlink()
+        lockout.end_sessions(victim)
         kept = victim.run("firewall", {"ssh_sources": [f"{first}/128"]}, config, ansible_host=address)
         assert not kept.failed, kept.output
         assert victim.lets_in(*there, "-o", f"BindAddress={first}") and victim.litter() == ""
