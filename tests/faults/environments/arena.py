@@ -77,7 +77,7 @@ class Arena:
     def settled(self) -> dict[str, t.Any]:
         """Return what is there once nothing is on its way out: what was killed, and who tidies up after an answer, take a moment."""
         seen = self.lab.observe(self.name)
-        for _attempt in range(20):
+        for _attempt in range(150):
             if not seen["strangers"] and not seen["lock"]:
                 break
             time.sleep(0.2)
