@@ -28,6 +28,7 @@ _CUDA = {"__cuda": ["12.4", "0"]}
 ENVIRONMENTS: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     "ai_env": (["linux-64"], {}),
     "cuda": (["linux-64", "linux-aarch64"], _CUDA),
+    "jupyter": (["linux-64"], {}),
     "tiny": (["linux-64"], {}),
     "tiny_next": (["linux-64"], {}),
 }
