@@ -102,7 +102,7 @@ options:
   start_timeout:
     description: Seconds within which a server that was started has to answer.
     type: int
-    default: 60
+    default: 120
   state:
     description: V(absent) removes the servers of all entries, whatever the entries' own state.
     type: str
@@ -239,7 +239,7 @@ def main() -> None:
             "cull_idle_after": {"type": "int", "default": 0},
             "stop_idle_after": {"type": "int", "default": 0},
             "restart": {"type": "str", "choices": ["idle", "always", "never"], "default": "idle"},
-            "start_timeout": {"type": "int", "default": 60},
+            "start_timeout": {"type": "int", "default": 120},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,

@@ -26,6 +26,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     write_atomically,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import asking, ports, server_unit
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.acting_as import acting_as
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.environment import locate
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.server_unit import Service
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.servers import (
@@ -69,16 +70,22 @@ def observe(
         )
     units = _show([server.user for server in servers])
     listening = ports.parse_listening(*((read_or_none(f"/proc/net/{table}") or b"").decode() for table in ("tcp", "tcp6")))
-    settings = {name[:-4] for name in names_in(server_unit.SETTINGS) if name.endswith(".env")}
-    remembered = _text(server_unit.PORTS)
+    settings = {name[:-4]: _text(f"{server_unit.SETTINGS}/{name}") for name in names_in(server_unit.SETTINGS) if name.endswith(".env")}
+    in_settings = {user: server_unit.port_in(text) for user, text in settings.items()}
+    ports_file = _text(server_unit.PORTS)
     return State(
         unit=_text(server_unit.UNIT),
-        ports=ports.parse_remembered(remembered, server_unit.PORTS),
+        # Settings tell as well whose port is whose, should the file be lost.
+        ports={
+            **{user: port for user, port in in_settings.items() if port},
+            **ports.parse_remembered(ports_file, server_unit.PORTS),
+        },
+        ports_file=ports_file,
         listening=listening,
         found={server.user: _find(server.user, units[server.user], listening) for server in servers},
         prefix=os.path.realpath(prefix) if prefix else "",
         known=not predicted,
-        others=tuple(sorted(settings - {server.user for server in servers})),
+        others=tuple(sorted(set(settings) - {server.user for server in servers})),
         stale_units=any(unit.get("NeedDaemonReload") == "yes" for unit in units.values()),
     )
 
@@ -105,7 +112,7 @@ def _find(user: str, unit: t.Mapping[str, str], listening: t.Mapping[int, int]) 
     except KeyError:
         account = None
     token, token_why = _judge_token(user, account.pw_uid if account else None)
-    running = _running(int(unit.get("MainPID") or 0))
+    running = _running(int(unit.get("MainPID") or 0), user) if account else None
     link = f"{server_unit.WANTS}/{server_unit.unit_name(user)}"
     with contextlib.suppress(OSError):
         link = os.readlink(link)
@@ -144,15 +151,20 @@ def _judge_token(user: str, uid: int | None) -> tuple[str, str]:
     return "good", ""
 
 
-def _running(pid: int) -> Running | None:
+def _running(pid: int, user: str) -> Running | None:
     """Return what the process was started with; None where there is none."""
     if not pid:
         return None
     try:
-        program = os.readlink(f"/proc/{pid}/exe")
-        content = read_or_none(f"/proc/{pid}/environ")
-    except OSError:
+        # With the user's eyes: root in a container may lack the capability to look at the processes of others.
+        with acting_as(user):
+            program = os.readlink(f"/proc/{pid}/exe")
+            content = read_or_none(f"/proc/{pid}/environ")
+    except (ProcessLookupError, FileNotFoundError):
         return None
+    except OSError:
+        # There is a process, so the server runs; in what, it does not say.
+        return Running(pid, "")
     pairs = (pair.split("=", 1) for pair in (content or b"").decode("utf-8", "replace").split("\0") if "=" in pair)
     variables = dict(pairs)
     port = variables.get(server_unit.PORT, "")
@@ -296,7 +308,7 @@ def _wait(user: str, uid: int, deadline: float, seconds: int) -> None:
     why = ""
     while True:
         shown = _show([user])[user]
-        running = _running(int(shown.get("MainPID") or 0))
+        running = _running(int(shown.get("MainPID") or 0), user)
         if running is not None:
             tables = ((read_or_none(f"/proc/net/{table}") or b"").decode() for table in ("tcp", "tcp6"))
             answer = _ask(user, uid, running, ports.parse_listening(*tables))

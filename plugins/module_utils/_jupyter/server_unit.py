@@ -93,6 +93,12 @@ def settings_text(port: int | None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def port_in(text: str | None) -> int | None:
+    """Return the port in a file of settings, or None."""
+    match = re.search(rf"^{PORT}=([0-9]{{1,5}})$", text or "", re.MULTILINE)
+    return int(match.group(1)) if match else None
+
+
 _TEMPLATE = """\
 # Managed by lockstep.gpufleet (jupyter). Additions of your own: systemctl edit lockstep-jupyter@.service
 [Unit]

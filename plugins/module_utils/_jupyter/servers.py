@@ -79,13 +79,14 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What the host has. ``prefix``: the generation that a server would start in; ``known``: whether it exists already.
+    """What the host has. ``ports``: user -> port, of users that are gone as well; ``ports_file``: the file that holds them. ``prefix``: the generation that a server would start in; ``known``: whether it exists already.
 
     ``others``: users with a server who are not in the list.
     """
 
     unit: str | None = None
     ports: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
+    ports_file: str | None = None
     listening: t.Mapping[int, int] = dataclasses.field(default_factory=dict)
     found: t.Mapping[str, Found] = dataclasses.field(default_factory=dict)
     prefix: str = ""
@@ -274,11 +275,13 @@ def make_plan(
         steps.append(WriteUnit(text, "new" if state.unit is None else "differs"))
         diff.append(text_diff(server_unit.UNIT, state.unit, text))
         reload_units = True
-    added = {user: port for user, port in assigned.items() if state.ports.get(user) != port}
-    if added:
-        before, after = ports.remembered_text(state.ports), ports.remembered_text({**state.ports, **added})
-        steps.append(RememberPorts(after, tuple(f"{user} {port}" for user, port in sorted(added.items()))))
-        diff.append(text_diff(server_unit.PORTS, before if state.ports else None, after))
+    known = {**state.ports, **assigned}
+    remembered = ports.remembered_text(known)
+    if known and state.ports_file != remembered:
+        before = ports.parse_remembered(state.ports_file, server_unit.PORTS)
+        added = tuple(f"{user} {port}" for user, port in sorted(known.items()) if before.get(user) != port)
+        steps.append(RememberPorts(remembered, added))
+        diff.append(text_diff(server_unit.PORTS, state.ports_file, remembered))
     starts = []
     for server in servers:
         found = state.found[server.user]
