@@ -22,7 +22,6 @@ print(json.dumps([sys.prefix, getpass.getuser(), get_connection_info(unpack=True
 """
 
 
-
 def has_sockets(host) -> bool:
     return host.ansible.get_variables()["inventory_hostname"] == "lab02"
 

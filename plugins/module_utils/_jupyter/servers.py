@@ -79,9 +79,11 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What the host has. ``ports``: user -> port, of users that are gone as well; ``ports_file``: the file that holds them. ``prefix``: the generation that a server would start in; ``known``: whether it exists already.
+    """What the host has.
 
-    ``others``: users with a server who are not in the list.
+    ``ports``: user -> port, of users that are gone as well; ``ports_file``: text of the file that remembers them.
+    ``prefix``: the generation that a server would start in; ``known``: whether it exists already.
+    ``others``: users with a server who are not in the list. ``stale_units``: systemd has not read its files again.
     """
 
     unit: str | None = None
