@@ -19,6 +19,7 @@ display = Display()
 
 _ARGUMENTS = {
     "servers": {"type": "dict", "default": {}},
+    "servers_in": {"type": "str"},
     "user": {"type": "str"},
     "path": {"type": "str", "default": "~/.ssh/config.d/lockstep"},
     "config": {"type": "str", "default": "~/.ssh/config"},
@@ -41,6 +42,8 @@ class ActionModule(ActionBase):
         del tmp
         _validated, options = self.validate_argument_spec(argument_spec=_ARGUMENTS)
         try:
+            if options["servers_in"]:
+                options["servers"].update(_registered(options["servers_in"], task_vars or {}))
             result.update(self._perform(options, task_vars or {}))
         except Problem as problem:
             result.update(failed=True, msg=str(problem))
@@ -56,15 +59,18 @@ class ActionModule(ActionBase):
         tunnels: list[_tunnels.Tunnel] = []
         notes: list[str] = []
         ports: dict[str, int] = {}
+        kept: dict[str, str] = {}
         if options["state"] == "present":
             for host, servers in sorted(options["servers"].items()):
                 for server in servers:
                     tunnel, left = _tunnels.make_tunnel(host, server, variables["hostvars"][host], asks)
                     tunnels.append(tunnel)
                     notes += left
-            ports = _tunnels.assign_ports(tunnels, _tunnels.ports_in(before[path] or ""), options["first_port"])
-        if tunnels:
-            after[path] = _tunnels.render(tunnels, ports)
+            kept = _tunnels.entries_to_keep(before[path] or "", options["servers"], variables["hostvars"])
+            known = _tunnels.ports_in(before[path] or "")
+            ports = _tunnels.assign_ports(tunnels, known, options["first_port"], kept)
+        if tunnels or kept:
+            after[path] = _tunnels.render(tunnels, ports, kept)
             after[config] = _tunnels.with_include(before[config], options["path"])
         elif before[config] is not None:
             # A file that held nothing but our lines was made by us.
@@ -89,11 +95,17 @@ class ActionModule(ActionBase):
         """Print a line for each tunnel; the token stands on the terminal of whom it belongs to, and in no result."""
         tokens = {
             f"{host}-jupyter": server.get("token")
-            for host, entries in servers.items() for server in entries if server["user"] == asks
+            for host, entries in servers.items() for server in entries if server["name"] == asks
         }
         for tunnel in tunnels:
             token = tokens.get(tunnel.name)
             display.display(f"ssh {tunnel.name:<28} then {_tunnels.url(ports[tunnel.name], token)}", screen_only=True)
+
+
+def _registered(name: str, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return what a task has registered on each host of the play that it reached."""
+    found = {host: variables["hostvars"][host].get(name) or {} for host in variables["ansible_play_hosts_all"]}
+    return {host: result["servers"] for host, result in found.items() if "servers" in result}
 
 
 def _text(path: str) -> str | None:

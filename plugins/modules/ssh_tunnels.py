@@ -33,11 +33,16 @@ attributes:
 options:
   servers:
     description:
-      - The servers of each host of the inventory, by its name; lists of C(user) with C(port) or C(socket), and C(token) where it
+      - The servers of each host of the inventory, by its name; lists of C(name) (the account) with C(port) or C(socket), and C(token) where it
         may be shown. How a host is reached is taken from its variables (C(ansible_host), C(ansible_port),
         C(ansible_ssh_common_args), C(ansible_ssh_private_key_file)).
     type: dict
     default: {}
+  servers_in:
+    description:
+      - The variable that M(lockstep.gpufleet.jupyter_server_info) was registered as, on every host of the play. Tokens stay out of the
+        arguments of this task so.
+    type: str
   user:
     description:
       - Whose servers get the short names and are printed with their tokens. Others are called C(HOST-jupyter-USER). By default the
@@ -60,7 +65,8 @@ options:
     default: 18800
   state:
     description:
-      - V(present) writes what O(servers) says, and removes entries of servers that are gone.
+      - V(present) writes what O(servers) says, and removes entries of servers that are gone. Entries of hosts that are not among them
+        stay for as long as the inventory has the host, for it may only be down.
       - V(absent) removes the file and the C(Include).
     type: str
     choices: [present, absent]
@@ -72,9 +78,9 @@ EXAMPLES = r"""
   lockstep.gpufleet.ssh_tunnels:
     servers:
       gpu01:
-        - {user: alice, port: 8801}
+        - {name: alice, port: 8801}
       gpu02:
-        - {user: alice, socket: /run/lockstep-jupyter/alice/lab.sock}
+        - {name: alice, socket: /run/lockstep-jupyter/alice/lab.sock}
     user: alice
 
 - name: Remove them

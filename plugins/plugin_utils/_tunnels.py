@@ -29,11 +29,12 @@ _LAST_PORT = 65535
 class Tunnel:
     """A way to one server.
 
-    ``name``: what is typed after ssh. ``target``: where the server listens on the host, ``127.0.0.1:PORT`` or the path of
+    ``name``: what is typed after ssh. ``host``: the inventory's name of the host. ``target``: where the server listens on the host, ``127.0.0.1:PORT`` or the path of
     a socket. ``options``: further directives of ssh_config(5) that the inventory asks for, keyword and value.
     """
 
     name: str
+    host: str
     hostname: str
     user: str
     target: str
@@ -46,10 +47,10 @@ def make_tunnel(
 ) -> tuple[Tunnel, list[str]]:
     """Return the tunnel to ``server`` of the inventory's ``host``, and what of the inventory ssh_config cannot say.
 
-    ``server``: ``user``, and ``port`` or ``socket``. ``variables``: the host's. ``asks``: whose tunnels have the short name
+    ``server``: ``name`` of the account, and ``port`` or ``socket``. ``variables``: the host's. ``asks``: whose tunnels have the short name
     ``HOST-jupyter``; those of others end with the user's name. Raises Problem naming the host.
     """
-    user = str(server["user"])
+    user = str(server["name"])
     name = f"{host}-jupyter" if user == asks else f"{host}-jupyter-{user}"
     hostname = str(variables.get("ansible_host") or host)
     for text in (name, hostname, user):
@@ -62,7 +63,7 @@ def make_tunnel(
         # It is the key of the account that Ansible logs in as; others have their own.
         options.append(("IdentityFile", _quoted(str(key))))
     notes = [f"{host}: ansible_ssh_common_args has {word}, which ssh_config cannot say" for word in left]
-    return Tunnel(name, hostname, user, target, int(variables.get("ansible_port") or 22), tuple(options)), notes
+    return Tunnel(name, host, hostname, user, target, int(variables.get("ansible_port") or 22), tuple(options)), notes
 
 
 def options_of(arguments: str) -> tuple[list[tuple[str, str]], list[str]]:
@@ -90,14 +91,19 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if " " in value and "%" not in value else value
 
 
-def assign_ports(tunnels: t.Iterable[Tunnel], before: t.Mapping[str, int], first: int) -> dict[str, int]:
-    """Return name -> local port: the one it has in the file, otherwise the next one that no entry has had."""
+def assign_ports(
+    tunnels: t.Iterable[Tunnel], before: t.Mapping[str, int], first: int, kept: t.Container[str] = ()
+) -> dict[str, int]:
+    """Return name -> local port: the one it has in the file, otherwise the next one that is free.
+
+    ``kept``: names of entries that stay as they are, and keep their ports.
+    """
     wanted = [tunnel.name for tunnel in tunnels]
     twice = {name for name in wanted if wanted.count(name) > 1}
     if twice:
         raise Problem(f"two servers would be reached by the same name: {', '.join(sorted(twice))}")
     ports = {name: before[name] for name in wanted if name in before}
-    taken = set(ports.values())
+    taken = {port for name, port in before.items() if name in ports or name in kept}
     following = (port for port in range(first, _LAST_PORT + 1) if port not in taken)
     for name in wanted:
         if name not in ports:
@@ -123,13 +129,28 @@ def ports_in(text: str) -> dict[str, int]:
     return found
 
 
-def render(tunnels: t.Iterable[Tunnel], ports: t.Mapping[str, int]) -> str:
-    """Return the file: an entry for each tunnel, in the order of their names."""
-    return "\n".join([HEAD, *[_entry(tunnel, ports[tunnel.name]) for tunnel in sorted(tunnels, key=lambda one: one.name)]])
+def render(tunnels: t.Iterable[Tunnel], ports: t.Mapping[str, int], kept: t.Mapping[str, str]) -> str:
+    """Return the file: an entry for each tunnel and what is ``kept`` (name -> text), in the order of their names."""
+    entries = {**kept, **{tunnel.name: _entry(tunnel, ports[tunnel.name]) for tunnel in tunnels}}
+    return "\n".join([HEAD, *[text for _name, text in sorted(entries.items())]])
+
+
+def entries_to_keep(text: str, asked: t.Container[str], inventory: t.Container[str]) -> dict[str, str]:
+    """Return name -> text of the entries of hosts that were not asked this time and are still in the inventory.
+
+    A host that is down or left out today has its servers tomorrow.
+    """
+    kept = {}
+    for entry in re.split(r"(?m)^(?=Host )", text)[1:]:
+        host = re.search(r"(?m)^  # of (\S+)$", entry)
+        if host and host[1] not in asked and host[1] in inventory:
+            kept[entry.split()[1]] = entry.rstrip("\n") + "\n"
+    return kept
 
 
 def _entry(tunnel: Tunnel, port: int) -> str:
     lines = [
+        ("#", f"of {tunnel.host}"),
         ("HostName", tunnel.hostname),
         ("Port", str(tunnel.port)),
         ("User", tunnel.user),

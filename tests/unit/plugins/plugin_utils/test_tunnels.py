@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 from ansible_collections.lockstep.gpufleet.plugins.plugin_utils import _tunnels as tunnels
 
-ALICE = {"user": "alice", "port": 8801}
+ALICE = {"name": "alice", "port": 8801}
 INVENTORY = {
     "ansible_host": "10.0.0.1",
     "ansible_port": 2222,
@@ -30,7 +30,7 @@ def asked(text: str, name: str, tmp_path) -> dict[str, str]:
 
 def test_ssh_reads_an_entry_as_it_is_meant(tmp_path):
     tunnel, notes = tunnels.make_tunnel("gpu01", ALICE, INVENTORY, "alice")
-    said = asked(tunnels.render([tunnel], {tunnel.name: 18801}), "gpu01-jupyter", tmp_path)
+    said = asked(tunnels.render([tunnel], {tunnel.name: 18801}, {}), "gpu01-jupyter", tmp_path)
     assert said["hostname"] == "10.0.0.1" and said["port"] == "2222" and said["user"] == "alice"
     assert said["localforward"] == "[127.0.0.1]:18801 [127.0.0.1]:8801"
     assert said["exitonforwardfailure"] == "yes" and said["serveraliveinterval"] == "15"
@@ -40,14 +40,14 @@ def test_ssh_reads_an_entry_as_it_is_meant(tmp_path):
 
 
 def test_a_socket_is_reached_as_one(tmp_path):
-    tunnel, _notes = tunnels.make_tunnel("gpu01", {"user": "bob", "socket": "/run/lockstep-jupyter/bob/lab.sock"}, {}, "alice")
-    said = asked(tunnels.render([tunnel], {tunnel.name: 18802}), "gpu01-jupyter-bob", tmp_path)
+    tunnel, _notes = tunnels.make_tunnel("gpu01", {"name": "bob", "socket": "/run/lockstep-jupyter/bob/lab.sock"}, {}, "alice")
+    said = asked(tunnels.render([tunnel], {tunnel.name: 18802}, {}), "gpu01-jupyter-bob", tmp_path)
     assert said["localforward"] == "[127.0.0.1]:18802 /run/lockstep-jupyter/bob/lab.sock"
     assert said["hostname"] == "gpu01" and said["user"] == "bob"
 
 
 def test_the_key_of_the_login_is_not_given_to_others():
-    tunnel, _notes = tunnels.make_tunnel("gpu01", {"user": "bob", "port": 1}, INVENTORY, "alice")
+    tunnel, _notes = tunnels.make_tunnel("gpu01", {"name": "bob", "port": 1}, INVENTORY, "alice")
     assert "IdentityFile" not in dict(tunnel.options)
 
 
@@ -58,7 +58,7 @@ def test_what_ssh_config_cannot_hold_is_refused_by_host(variables):
 
 
 def make(*names: str) -> list[tunnels.Tunnel]:
-    return [tunnels.Tunnel(name, "h", "u", "127.0.0.1:1") for name in names]
+    return [tunnels.Tunnel(name, f"host-of-{name}", "h", "u", "127.0.0.1:1") for name in names]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,15 @@ def test_a_port_stays_with_its_server(names, before, ports):
     assert tunnels.assign_ports(make(*names), before, 100) == ports
 
 
+def test_entries_of_hosts_that_were_not_asked_stay_as_they_are():
+    text = tunnels.render(make("a", "b", "c"), {"a": 100, "b": 101, "c": 102}, {})
+    kept = tunnels.entries_to_keep(text, {"host-of-a"}, {"host-of-a", "host-of-b"})
+    assert list(kept) == ["b"]  # c has left the inventory, and a is written anew
+    assert tunnels.assign_ports(make("d"), tunnels.ports_in(text), 101, kept) == {"d": 102}
+    again = tunnels.render(make("a"), {"a": 100}, kept)
+    assert again == tunnels.render(make("a", "b"), {"a": 100, "b": 101}, {})
+
+
 @pytest.mark.parametrize(
     ("names", "first", "says"), [(["a", "a"], 100, "same name: a"), (["a", "b"], 65535, "not enough ports above 65535")]
 )
@@ -84,7 +93,7 @@ def test_what_cannot_be_is_refused(names, first, says):
 
 def test_ports_are_read_back_from_what_was_written():
     ports = {"a": 100, "b-jupyter": 101}
-    assert tunnels.ports_in(tunnels.render(make("b-jupyter", "a"), ports)) == ports
+    assert tunnels.ports_in(tunnels.render(make("b-jupyter", "a"), ports, {})) == ports
     assert tunnels.ports_in("Host x\n  LocalForward nonsense\n LocalForward 127.0.0.1:5 y\nHost z\n LocalForward 5 y\n") == {"x": 5}
 
 
