@@ -26,7 +26,9 @@ options:
         letters, digits and C(. _ -); default the environment's name in lower case), C(display_name) (default V(Python (NAME\))),
         C(env) (a dictionary of environment variables; Jupyter replaces C(${NAME}) in their values), C(env_presets) (a list of names
         of sets of variables, see O(env_presets); later ones win, and C(env) wins over them all), C(metadata) (a dictionary that is
-        added to the kernel's metadata), and C(logos) (a list of files on the controller called C(logo-32x32.png),
+        added to the kernel's metadata), C(scope) (V(env): the kernel lies in the environment itself, and only a Jupyter that is started
+        from there shows it; M(lockstep.gpufleet.conda_env) makes it as part of the generation, and this module looks whether it is
+        there), and C(logos) (a list of files on the controller called C(logo-32x32.png),
         C(logo-64x64.png) or C(logo-svg.svg), which replace the environment's own; looked for in the inventory's directory, the working
         directory, then where Ansible looks for files).
     type: list
@@ -253,7 +255,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.user_sites import homes_of_this_host
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import stale
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import inside, stale
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.acting_as import acting_as
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernel_directory import SYSTEM_DATA, data_directory
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernelspec import Kernel, parse_kernels
@@ -333,7 +335,8 @@ def main() -> None:
     options = module.params
     facts: dict[str, t.Any] = {}
     try:
-        kernels = parse_kernels(options["environments"], options["state"], options["env_presets"])
+        every = parse_kernels(options["environments"], options["state"], options["env_presets"])
+        kernels = [kernel for kernel in every if not kernel.inside]
         meant = places(options["scope"], options["users"])
         states = []
         for place in meant:
@@ -359,10 +362,12 @@ def main() -> None:
             tuple(dict.fromkeys([*(line for plan in plans for line in plan.warnings), *verdict.warnings])),
         )
         entries = [entry for state, plan in zip(states, plans) for entry in report(kernels, state, plan)]
+        with_environment = [kernel for kernel in every if kernel.inside]
+        entries += inside.report(with_environment, options["root"], options["generations"])
 
         def check(paths: t.Container[str]) -> None:
             for entry in entries:
-                if options["verify"] and entry["state"] == "present" and entry["path"] in paths:
+                if options["verify"] and entry["state"] == "present" and entry["path"] in paths and entry["ipykernel"]:
                     folder = os.path.dirname(entry["path"])
                     limit = options["verify_timeout"]
                     entry["python"] = verify(entry["name"], folder, entry["prefix"], entry.get("user"), limit)["python"]

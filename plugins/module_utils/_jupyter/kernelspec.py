@@ -19,7 +19,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 
 # jupyter_client/kernelspec.py, _kernel_name_pat. Jupyter looks kernels up in lower case, so upper case is not offered.
 _LEGAL_NAME = re.compile(r"[a-z0-9._\-]+\Z")
-_KERNEL_OPTIONS = frozenset({"name", "display_name", "env", "env_presets", "metadata", "logos"})
+_KERNEL_OPTIONS = frozenset({"name", "display_name", "env", "env_presets", "metadata", "logos", "scope"})
 #: The key of our mark in ``metadata``.
 _MARK = "lockstep"
 #: What Jupyter's front ends look for beside kernel.json.
@@ -38,7 +38,7 @@ class Kernel:
     """One kernel that the user asked for.
 
     ``wanted``: False when the kernel is to be absent. ``environment``: name of the environment it runs in.
-    ``metadata``: what the user adds, as JSON. ``logos``: the user's own, by file name.
+    ``inside``: whether it lies in its environment (scope env). ``metadata``: what the user adds, as JSON. ``logos``: the user's own, by file name.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Kernel:
     wanted: bool = True
     metadata: str = "{}"
     logos: tuple[tuple[str, bytes], ...] = ()
+    inside: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +152,13 @@ def parse_kernels(
         given = options.get("name")
         name = environment.lower() if given is None else _text(given, f"{where}: kernel.name")
         display = options.get("display_name")
+        if options.get("scope") not in (None, "env"):
+            raise Problem(
+                f"{where}: kernel.scope may be env, which puts the kernel into the environment; it is {options['scope']!r}. "
+                "system and user are said by the option scope of the task (the role's jupyter_kernel_scope)."
+            )
+        if options.get("scope") and options.get("logos"):
+            raise Problem(f"{where}: kernel.logos: a kernel in its environment (kernel.scope: env) has the environment's logos.")
         kernels.append(
             Kernel(
                 name=_check_name(name, f"{where}: kernel.name"),
@@ -166,6 +174,7 @@ def parse_kernels(
                 ),
                 wanted=state != "absent" and entry_state != "absent",
                 metadata=_metadata(options.get("metadata") or {}, f"{where}: kernel.metadata"),
+                inside=options.get("scope") == "env",
                 logos=_logos(options.get("logos") or {}, f"{where}: kernel.logos"),
             )
         )
@@ -203,7 +212,7 @@ def render(kernel: Kernel, interpreter: Interpreter, root: str) -> dict[str, t.A
         metadata[_MARK]["added"] = sorted(added)
     return {
         **template,
-        "argv": [f"{interpreter.prefix}/bin/python", *options, *arguments],
+        "argv": ["python" if kernel.inside else f"{interpreter.prefix}/bin/python", *options, *arguments],
         "display_name": kernel.display_name,
         "language": str(template.get("language") or "python"),
         "metadata": metadata,
