@@ -134,7 +134,7 @@ def test_third_way_an_environment_of_ones_own():
 
 
 def test_third_way_a_copy_is_its_owners(generation):
-    done = ssh("noa", "conda create -y -n copy --clone ai_env")
+    done = ssh("noa", f"conda create -y -n copy --clone $(readlink -f {AI})")
     assert done.returncode == 0, done.stdout + done.stderr
     copy = "/home/noa/.conda/envs/copy"
     code = "import json, os, sys, numpy, humanize; print(json.dumps([sys.prefix, numpy.__file__, humanize.__file__, os.environ['CONDA_PREFIX']]))"
@@ -142,10 +142,21 @@ def test_third_way_a_copy_is_its_owners(generation):
     assert told[0] == told[3] == copy
     assert all(path.startswith(copy + "/") for path in told[1:3]), "neither of conda's nor of pip's packages is the shared one"
     assert tell("noa", "conda activate copy && command -v python") == copy + "/bin/python"
+    assert tell("noa", f"head -1 {copy}/bin/tabulate") == f"#!{copy}/bin/python", "a console script that came by pip"
     tell("noa", f"conda activate copy && python -m pip install {WHEELS} uv")
     assert tell("noa", f"{copy}/bin/python -c 'import uv; print(uv.__file__)'").startswith(copy + "/")
     assert ssh("noa", f"{AI}/bin/python -c 'import uv'").returncode != 0, "the shared one is as before"
     assert tell("noa", f"readlink -f {AI}") == generation
+
+
+def test_a_copy_by_name_stays_itself_too():
+    """conda writes the copy's prefix over the link's there, not over the generation's."""
+    done = ssh("mia", "conda create -y -n copy --clone team")
+    assert done.returncode == 0, done.stdout + done.stderr
+    copy = "/home/mia/.conda/envs/copy"
+    assert tell("mia", f"conda activate copy && {WHERE} && command -v python") == f"{copy}/bin/python"
+    assert tell("mia", f"conda activate copy && {WHERE}") == copy
+    assert tell("mia", "conda activate team && conda activate copy && echo $CONDA_PREFIX") == copy
 
 
 WAYS = (
@@ -154,8 +165,8 @@ WAYS = (
     f"Whom to ask: {CONTACT}",
     f"{AI}/bin/python -m venv --system-site-packages ~/ai_env-and-mine",
     "~/ai_env-and-mine/bin/python -m ipykernel install --user --name ai_env-and-mine",
-    "conda create -n mine",
-    "conda create -n mine --clone ai_env",
+    "conda create -n mine, or",
+    f"conda create -n mine --clone $(readlink -f {AI})",
 )
 
 

@@ -14,7 +14,8 @@ WAYS = (
     "environment.yml",
     "/opt/lockstep/envs/tiny/bin/python -m venv --system-site-packages ~/tiny-and-mine",
     "tiny-and-mine/bin/python -m ipykernel install --user --name tiny-and-mine",
-    "conda create -n mine, or a copy of it: conda create -n mine --clone tiny",
+    "conda create -n mine --clone $(readlink -f /opt/lockstep/envs/tiny)",
+    "conda create -n mine, or",
     "Whom to ask: the administrators of this host",
 )
 

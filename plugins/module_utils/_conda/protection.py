@@ -57,7 +57,8 @@ def message(name: str, link: str, contact: str = "") -> str:
         f"   then ~/{name}-and-mine/bin/python -m pip install PACKAGE, and to have it in Jupyter\n"
         f"   ~/{name}-and-mine/bin/python -m ipykernel install --user --name {name.lower()}-and-mine --env PYTHONNOUSERSITE 1\n"
         "   (it stays on the present generation: make it anew when the environment has been switched)\n"
-        f"3. for you, apart from it: conda create -n mine, or a copy of it: conda create -n mine --clone {name}"
+        f"3. for you, apart from it: conda create -n mine, or a copy of it:\n"
+        f"   conda create -n mine --clone $(readlink -f {link})"
     )
 
 

@@ -22,7 +22,7 @@ def test_the_message_names_environment_manager_and_ways():
         assert part in text
     assert f"{LINK}/bin/python -m venv --system-site-packages ~/ai_env-and-mine" in text
     assert "~/ai_env-and-mine/bin/python -m ipykernel install --user --name ai_env-and-mine" in text
-    assert "conda create -n mine" in text and "conda create -n mine --clone ai_env" in text
+    assert "conda create -n mine" in text and f"conda create -n mine --clone $(readlink -f {LINK})" in text
 
 
 @pytest.mark.parametrize(("contact", "told"), [("", "the administrators of this host"), ("#gpu on chat, 100%", "#gpu on chat, 100%")])
