@@ -133,7 +133,7 @@ options:
         default: true
       kernel:
         description:
-          - So that the same list serves M(lockstep.gpufleet.ipykernel). All of it is ignored here, unless its C(scope) is V(env): then the
+          - So that the same list serves M(lockstep.gpufleet.ipykernel). All of it is ignored here, unless its C(scope) is V(env). Then the
             kernel lies in the environment itself, is part of its generation, and is shown by a Jupyter that is started from it alone.
         type: dict
   root:

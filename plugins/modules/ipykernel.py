@@ -26,7 +26,7 @@ options:
         letters, digits and C(. _ -); default the environment's name in lower case), C(display_name) (default V(Python (NAME\))),
         C(env) (a dictionary of environment variables; Jupyter replaces C(${NAME}) in their values), C(env_presets) (a list of names
         of sets of variables, see O(env_presets); later ones win, and C(env) wins over them all), C(metadata) (a dictionary that is
-        added to the kernel's metadata), C(scope) (V(env): the kernel lies in the environment itself, and only a Jupyter that is started
+        added to the kernel's metadata), C(scope) (with V(env) the kernel lies in the environment itself, and only a Jupyter that is started
         from there shows it; M(lockstep.gpufleet.conda_env) makes it as part of the generation, and this module looks whether it is
         there), and C(logos) (a list of files on the controller called C(logo-32x32.png),
         C(logo-64x64.png) or C(logo-svg.svg), which replace the environment's own; looked for in the inventory's directory, the working
@@ -346,6 +346,9 @@ def main() -> None:
         if options["purge_stale"]:
             facts["purged"] = [one.to_data() for one in verdict.purge]
             facts["stale"] = [one.to_data() for one in verdict.reported]
+        in_environments, notes = inside.report(
+            [kernel for kernel in every if kernel.inside], options["root"], options["generations"]
+        )
         plans = [
             make_plan(
                 kernels,
@@ -359,11 +362,10 @@ def main() -> None:
         whole = Plan(
             tuple(step for plan in plans for step in plan.steps),
             tuple(change for plan in plans for change in plan.diff),
-            tuple(dict.fromkeys([*(line for plan in plans for line in plan.warnings), *verdict.warnings])),
+            tuple(dict.fromkeys([*(line for plan in plans for line in plan.warnings), *notes, *verdict.warnings])),
         )
         entries = [entry for state, plan in zip(states, plans) for entry in report(kernels, state, plan)]
-        with_environment = [kernel for kernel in every if kernel.inside]
-        entries += inside.report(with_environment, options["root"], options["generations"])
+        entries += in_environments
 
         def check(paths: t.Container[str]) -> None:
             for entry in entries:

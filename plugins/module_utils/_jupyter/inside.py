@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import kernel_directory
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.environment import locate, read_interpreter
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernelspec import (
@@ -66,12 +67,14 @@ def files(asked: t.Mapping[str, t.Any] | None, prefix: str, name: str, root: str
     return {f"{FOLDER}/{kernel.name}/{file}": content for file, content in found.items()}
 
 
-def report(kernels: t.Sequence[Kernel], root: str, generations: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
-    """Return what the module ``ipykernel`` reports of kernels that lie in their environment; there is nothing to change.
+def report(
+    kernels: t.Sequence[Kernel], root: str, generations: t.Mapping[str, str]
+) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """Return what the module ``ipykernel`` reports of kernels that lie in their environment, and warnings; nothing is to change.
 
-    Raises Problem for one that the environment's generation does not have.
+    Raises Problem for one that the environment's generation does not have, though no roll-back explains that.
     """
-    entries = []
+    entries, warnings = [], []
     for kernel in kernels:
         entry: dict[str, t.Any] = {
             "name": kernel.name,
@@ -81,22 +84,32 @@ def report(kernels: t.Sequence[Kernel], root: str, generations: t.Mapping[str, s
             "path": "",
             "changed": False,
         }
-        if kernel.wanted:
-            prefix, predicted = locate(root, kernel.environment, generations)
-            entry.update(path=f"{prefix}/{FOLDER}/{kernel.name}", prefix=prefix, ipykernel="")
-            if not predicted:
-                interpreter = read_interpreter(prefix, kernel.environment)
-                _require(kernel, entry["path"])
-                entry["ipykernel"] = interpreter.ipykernel
         entries.append(entry)
-    return entries
+        if not kernel.wanted:
+            continue
+        prefix, predicted = locate(root, kernel.environment, generations)
+        path = f"{prefix}/{FOLDER}/{kernel.name}"
+        entry.update(path=path, prefix=prefix, ipykernel="")
+        if predicted:
+            continue
+        entry["ipykernel"] = read_interpreter(prefix, kernel.environment).ipykernel
+        if _is_there(kernel, path):
+            continue
+        # conda_env was asked in this play, or has left the environment where somebody took it back to: it knows better.
+        if kernel.environment not in generations and not os.path.lexists(Store(root).hold(kernel.environment)):
+            raise Problem(
+                f"environment {kernel.environment!r}: kernel.scope is env, but there is no such kernel {kernel.name!r} in {prefix}. "
+                "It is part of the environment: give the same entry to lockstep.gpufleet.conda_env first."
+            )
+        entry["state"] = "absent"
+        warnings.append(
+            f"Environment {kernel.environment!r} is at a generation without its kernel {kernel.name!r} (kernel.scope: env), as it was "
+            "built before that was asked for."
+        )
+    return entries, warnings
 
 
-def _require(kernel: Kernel, path: str) -> None:
+def _is_there(kernel: Kernel, path: str) -> bool:
     content = (kernel_directory.look(path).files or {}).get("kernel.json")
     there = parse_text(content) if content is not None else None
-    if not is_ours(there) or (there or {}).get("display_name") != kernel.display_name:
-        raise Problem(
-            f"environment {kernel.environment!r}: kernel.scope is env, but {os.path.dirname(os.path.dirname(path))} has no such kernel "
-            f"{kernel.name!r}. It is part of the environment: give the same entry to lockstep.gpufleet.conda_env first."
-        )
+    return is_ours(there) and (there or {}).get("display_name") == kernel.display_name

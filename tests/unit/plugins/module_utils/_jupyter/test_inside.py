@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import pytest
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import inside
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernelspec import parse_kernels
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
@@ -70,13 +72,25 @@ def test_it_is_looked_for(tmp_path):
     for path, content in inside.files(inside.asked_for(ENTRY), str(prefix), "AI", str(tmp_path)).items():
         (prefix / path).parent.mkdir(parents=True, exist_ok=True)
         (prefix / path).write_bytes(content)
-    (entry,) = inside.report(kernels, str(tmp_path), {})
+    (entry,), warnings = inside.report(kernels, str(tmp_path), {})
+    assert warnings == []
     assert (entry["path"], entry["ipykernel"], entry["changed"]) == (f"{prefix}/share/jupyter/kernels/ai", "7.3.0", False)
+
+
+@pytest.mark.parametrize("why", ["held", "told"])
+def test_a_roll_back_beyond_it_is_no_error(tmp_path, why):
+    prefix = environment(tmp_path)
+    if why == "held":
+        (tmp_path / "holds").mkdir()
+        pathlib.Path(Store(str(tmp_path)).hold("AI")).touch()
+    (entry,), warnings = inside.report(parse_kernels([ENTRY]), str(tmp_path), {"AI": str(prefix)} if why == "told" else {})
+    assert entry["state"] == "absent"
+    assert "'AI'" in warnings[0] and "built before" in warnings[0]
 
 
 def test_it_is_predicted_with_its_environment(tmp_path):
     future = str(tmp_path / "generations" / ("2" * 16) / "envs" / "AI")
-    (entry,) = inside.report(parse_kernels([ENTRY]), str(tmp_path), {"AI": future})
+    (entry,), _warnings = inside.report(parse_kernels([ENTRY]), str(tmp_path), {"AI": future})
     assert (entry["prefix"], entry["ipykernel"]) == (future, "")
-    (absent,) = inside.report(parse_kernels([ENTRY], "absent"), str(tmp_path), {})
+    (absent,), _warnings = inside.report(parse_kernels([ENTRY], "absent"), str(tmp_path), {})
     assert (absent["state"], absent["path"]) == ("absent", "")
