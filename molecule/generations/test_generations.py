@@ -13,7 +13,10 @@ WAYS = (
     "The environment tiny is managed by Ansible (lockstep.gpufleet.conda_env)",
     "environment.yml",
     "/opt/lockstep/envs/tiny/bin/python -m venv --system-site-packages ~/tiny-and-mine",
-    "conda create -n mine",
+    "tiny-and-mine/bin/python -m ipykernel install --user --name tiny-and-mine",
+    "conda create -n mine --clone $(readlink -f /opt/lockstep/envs/tiny)",
+    "conda create -n mine, or",
+    "Whom to ask: the administrators of this host",
 )
 
 

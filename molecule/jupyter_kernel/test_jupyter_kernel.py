@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pathlib
 
 import pytest
 
@@ -31,6 +33,17 @@ def execute(host, kernel):
     return json.loads(said.splitlines()[-1])
 
 
+def test_a_kernel_in_its_environment_is_shown_and_run_by_a_jupyter_from_there_alone(host):
+    lab = host.check_output("readlink -f /opt/lockstep/envs/lab")
+    jupyter = "/opt/lockstep/envs/lab/bin/jupyter"
+    spec = json.loads(host.check_output(f"cd / && sudo -u legacy -H {jupyter} kernelspec list --json"))["kernelspecs"]["lab"]
+    assert spec["resource_dir"] == f"{lab}/share/jupyter/kernels/lab"
+    assert (spec["spec"]["display_name"], spec["spec"]["env"]["CUDA_DEVICE_ORDER"]) == ("Only in the lab", "PCI_BUS_ID")
+    said = host.check_output("cd / && printf '%%s' %s | sudo -u legacy -H %s run --kernel lab 2>/dev/null", CELL, jupyter)
+    assert json.loads(said.splitlines()[-1]) == [lab, False, None]
+    assert "lab" not in json.loads(host.check_output(f"cd / && sudo -u legacy -H {JUPYTER} kernelspec list --json"))["kernelspecs"]
+
+
 @pytest.mark.parametrize(("kernel", "threads"), [("ai_env", "2"), ("ai_env-mine", None)])
 def test_a_user_executes_a_cell_in_the_generation(host, generation, kernel, threads):
     assert execute(host, kernel) == [generation, False, threads]
@@ -46,13 +59,19 @@ def test_what_is_written_is_what_ipykernel_itself_would_write(host, generation):
     host.check_output("rm -rf /tmp/oracle")
     host.check_output(f"{generation}/bin/python -m ipykernel install --prefix /tmp/oracle --name ai_env --display-name 'Python (ai_env)'")
     theirs, ours = document(host, "/tmp/oracle/share/jupyter/kernels/ai_env"), document(host, SYSTEM)
-    assert ours.pop("env") == {"PYTHONNOUSERSITE": "1", "PYTHONPATH": "", "PYTHONHOME": "", "OMP_NUM_THREADS": "2"}
-    assert ours["metadata"].pop("lockstep") == {"environment": "ai_env", "root": "/opt/lockstep"}
+    threads = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "8", "OPENBLAS_NUM_THREADS": "8", "NUMEXPR_NUM_THREADS": "8"}
+    isolation = {"PYTHONNOUSERSITE": "1", "PYTHONPATH": "", "PYTHONHOME": ""}
+    assert ours.pop("env") == {**isolation, **threads, "NCCL_SOCKET_IFNAME": "bond0"}
+    assert ours["metadata"].pop("lockstep") == {"environment": "ai_env", "root": "/opt/lockstep", "added": ["team"]}
+    assert ours["metadata"].pop("team") == "vision"
     assert ours == theirs
-    assert host.check_output(f"diff -r --exclude=kernel.json /tmp/oracle/share/jupyter/kernels/ai_env {SYSTEM} && echo same") == "same"
+    logo = f"{SYSTEM}/logo-64x64.png"
+    assert host.file(logo).sha256sum == hashlib.sha256((pathlib.Path(__file__).parent / "files/logo-64x64.png").read_bytes()).hexdigest()
+    others = "--exclude=kernel.json --exclude=logo-64x64.png"
+    assert host.check_output(f"diff -r {others} /tmp/oracle/share/jupyter/kernels/ai_env {SYSTEM} && echo same") == "same"
 
 
-@pytest.mark.parametrize(("folder", "owner"), [(SYSTEM, "root"), (MINE, "legacy")])
+@pytest.mark.parametrize(("folder", "owner"), [(SYSTEM, "root"), (MINE, "legacy"), (MINE.replace("legacy", "ops"), "ops")])
 def test_owner_and_modes(host, folder, owner):
     directory, file = host.file(folder), host.file(f"{folder}/kernel.json")
     assert (directory.user, directory.mode, file.user, file.mode) == (owner, 0o755, owner, 0o644)

@@ -132,7 +132,9 @@ options:
         type: bool
         default: true
       kernel:
-        description: Ignored here, so that the same list serves M(lockstep.gpufleet.ipykernel).
+        description:
+          - So that the same list serves M(lockstep.gpufleet.ipykernel). All of it is ignored here, unless its C(scope) is V(env). Then the
+            kernel lies in the environment itself, is part of its generation, and is shown by a Jupyter that is started from it alone.
         type: dict
   root:
     description: Directory of the store, on a local filesystem. Part of every path, so it is best the same everywhere.
@@ -187,6 +189,13 @@ options:
     type: str
     choices: [enforce, warn]
     default: enforce
+  contact:
+    description:
+      - Whom users are told to ask when they want a package in an environment, in one line such as a mail address or a channel.
+        conda and pip show it where they refuse to change an environment. Default is the administrators of the host.
+      - It is part of the environments' generations, so another contact builds new ones, from the cache.
+    type: str
+    default: ""
   keep:
     description: Generations of each environment that are kept beside the active one, the latest active first.
     type: int
@@ -531,6 +540,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
     drift,
     generations,
     plan,
+    protection,
     smoke,
     steps,
 )
@@ -546,6 +556,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store imp
     check_root,
     host_platform,
 )
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import inside
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, conclude
 
 #: The environment's options that shape its generation beside the lock and the engine, and so are part of its id.
@@ -553,6 +564,17 @@ SHAPING = ("bytecode", "user_site")
 
 #: Locks that name no platform of their own (nothing but noarch packages) have their digest under this key.
 ANY = "any"
+
+
+def read_options(item: dict[str, t.Any], contact: str) -> dict[str, t.Any]:
+    """Return what shapes an environment's generation. What is not asked for is left out: ids do not depend on it then."""
+    options = {option: item[option] for option in SHAPING}
+    if contact:
+        options["contact"] = contact
+    kernel = inside.asked_for(item)
+    if kernel is not None:
+        options["kernel"] = kernel
+    return options
 
 
 def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wanted], list[str]]:
@@ -571,6 +593,7 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
     result = []
     refusals = []
     seen = set()
+    contact = protection.check_contact(params["contact"])
     for item in params["environments"]:
         name = check_name(item["name"])
         if name in seen:
@@ -579,7 +602,7 @@ def read_wanted(params: dict[str, t.Any], platform: str) -> tuple[list[steps.Wan
         basis = steps.Wanted(
             name,
             item["state"],
-            options={option: item[option] for option in SHAPING},
+            options=read_options(item, contact),
             generation=check_generation(item["generation"], name, "generation"),
             hold=item["hold"],
             pinned=tuple(check_generation(one, name, "pinned") for one in item["pinned"]),

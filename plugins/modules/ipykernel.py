@@ -23,8 +23,14 @@ options:
       - C(name) (string, required), the name of the environment.
       - C(state) (string), V(absent) removes the kernel; V(present) and V(rolled_back) register it.
       - C(kernel) (dictionary), an entry without it asks for no kernel and is skipped. Its keys, all optional, are C(name) (lower-case
-        letters, digits and C(. _ -); default the environment's name in lower case), C(display_name) (default V(Python (NAME\))), and
-        C(env) (a dictionary of environment variables; Jupyter replaces C(${NAME}) in their values).
+        letters, digits and C(. _ -); default the environment's name in lower case), C(display_name) (default V(Python (NAME\))),
+        C(env) (a dictionary of environment variables; Jupyter replaces C(${NAME}) in their values), C(env_presets) (a list of names
+        of sets of variables, see O(env_presets); later ones win, and C(env) wins over them all), C(metadata) (a dictionary that is
+        added to the kernel's metadata), C(scope) (with V(env) the kernel lies in the environment itself, and only a Jupyter that is started
+        from there shows it; M(lockstep.gpufleet.conda_env) makes it as part of the generation, and this module looks whether it is
+        there), and C(logos) (a list of files on the controller called C(logo-32x32.png),
+        C(logo-64x64.png) or C(logo-svg.svg), which replace the environment's own; looked for in the inventory's directory, the working
+        directory, then where Ansible looks for files).
     type: list
     elements: dict
     required: true
@@ -41,20 +47,31 @@ options:
   scope:
     description:
       - V(system) puts kernels below C(/usr/local/share/jupyter), where every user sees them.
-      - V(user) puts them below C(~/.local/share/jupyter) of O(user), with that user's rights.
+      - V(user) puts them below C(~/.local/share/jupyter) of each of O(users), with that user's rights.
     type: str
     choices: [system, user]
     default: system
-  user:
+  users:
     description: Whose kernels O(scope=user) means. Default is the user that the task runs as.
-    type: str
+    type: list
+    elements: str
+    aliases: [user]
+  env_presets:
+    description:
+      - Sets of environment variables by name, for C(kernel.env_presets). They are added to the built-in ones; one of the same name
+        replaces the built-in one.
+      - Built-in are V(cuda) (C(CUDA_DEVICE_ORDER=PCI_BUS_ID), C(CUDA_MODULE_LOADING=LAZY)), V(nccl) (C(NCCL_DEBUG=WARN),
+        C(TORCH_NCCL_ASYNC_ERROR_HANDLING=1)) and V(omp) (8 threads for OpenMP, MKL, OpenBLAS and numexpr, which otherwise take all
+        cores in every kernel).
+    type: dict
+    default: {}
   replace_unmanaged:
     description: Replace or remove a kernel of the same name that this module did not make. Without it such a kernel is refused.
     type: bool
     default: false
   verify:
     description:
-      - Start every kernel as an unprivileged user (V(nobody), or O(user)), execute a line in it and check where it runs.
+      - Start every kernel as an unprivileged user (V(nobody), or each of O(users)), execute a line in it and check where it runs.
       - Costs a second or two for each kernel, in every run.
     type: bool
     default: false
@@ -62,6 +79,15 @@ options:
     description: Time limit in seconds for one kernel to start and answer.
     type: int
     default: 60
+  purge_stale:
+    description:
+      - Remove further kernels of O(scope) that this collection made and whose interpreter is gone, such as those of an environment that
+        is no longer listed. RV(purged) lists them, in check mode as well.
+      - Kernels that others made are never removed. Those without interpreter, the system's and those in the homes of this host's
+        accounts (not on network filesystems), are reported by a warning and as RV(stale), and so are ours outside of O(scope).
+      - Kernels of a store that is not there at all, as when its disk is not mounted, stay.
+    type: bool
+    default: false
   state:
     description: V(absent) removes the kernels of all entries, whatever the entries' own state.
     type: str
@@ -105,16 +131,30 @@ EXAMPLES = r"""
 - name: A kernel of one user, with settings for a shared GPU server
   lockstep.gpufleet.ipykernel:
     scope: user
-    user: mia
+    users: [mia, noah]
     environments:
       - name: ai_env
         kernel:
           name: ai_env-gpu0
           display_name: ai_env on GPU 0
+          env_presets: [cuda, nccl, omp]
           env:
-            CUDA_DEVICE_ORDER: PCI_BUS_ID
             CUDA_VISIBLE_DEVICES: "0"
-            OMP_NUM_THREADS: 8
+            OMP_NUM_THREADS: 4   # instead of the preset's 8
+
+- name: Presets of one's own, a logo, and no kernels of environments that are gone
+  lockstep.gpufleet.ipykernel:
+    environments:
+      - name: ai_env
+        kernel:
+          env_presets: [cuda, our_network]
+          logos: [files/logo-64x64.png]
+          metadata: {team: vision}
+    env_presets:
+      our_network:
+        NCCL_SOCKET_IFNAME: bond0
+        NCCL_IB_HCA: mlx5
+    purge_stale: true
 """
 
 RETURN = r"""
@@ -140,6 +180,10 @@ kernels:
       description: V(present) or V(absent).
       type: str
       sample: present
+    user:
+      description: Whose kernel it is. Only with O(scope=user).
+      type: str
+      sample: mia
     path:
       description: The kernel's directory.
       type: str
@@ -159,6 +203,37 @@ kernels:
       description: Version of Python, as the kernel said. Only with O(verify=true).
       type: str
       sample: 3.11.2
+purged:
+  description: Kernels of ours without interpreter that were removed, or would be. Only with O(purge_stale=true).
+  returned: O(purge_stale=true)
+  type: list
+  elements: dict
+  contains: &stale
+    name:
+      description: Name of the kernel.
+      type: str
+      sample: old_env
+    path:
+      description: The kernel's directory.
+      type: str
+      sample: /usr/local/share/jupyter/kernels/old_env
+    interpreter:
+      description: The program that it starts, and that is gone.
+      type: str
+      sample: /opt/lockstep/generations/0123456789abcdef/envs/old_env/bin/python
+    managed:
+      description: Whether this collection made the kernel.
+      type: bool
+    user:
+      description: Whose kernel it is; empty for the system's.
+      type: str
+      sample: mia
+stale:
+  description: Kernels without interpreter that were left untouched. Only with O(purge_stale=true).
+  returned: O(purge_stale=true)
+  type: list
+  elements: dict
+  contains: *stale
 not_predicted:
   description: What this run could not know, one sentence each.
   returned: success
@@ -179,9 +254,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.user_sites import homes_of_this_host
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import inside, stale
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.acting_as import acting_as
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernel_directory import data_directory
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernel_directory import SYSTEM_DATA, data_directory
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernelspec import Kernel, parse_kernels
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.places import Place, places
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.registration import (
     State,
     WriteKernel,
@@ -203,23 +281,38 @@ def unpredicted(kernels: list[Kernel], state: State) -> list[str]:
 
 
 def report(kernels: list[Kernel], state: State, plan: Plan) -> list[dict[str, t.Any]]:
-    """Return the module's return value ``kernels``."""
-    changed = {step.name for step in plan.steps if hasattr(step, "name")}
+    """Return one place's part of the module's return value ``kernels``."""
+    changed = {step.path for step in plan.steps if hasattr(step, "path")}
     entries = []
     for kernel in kernels:
+        path = state.found[kernel.name].path
         entry = {
             "name": kernel.name,
             "display_name": kernel.display_name,
             "environment": kernel.environment,
             "state": "present" if kernel.wanted else "absent",
-            "path": state.found[kernel.name].path,
-            "changed": kernel.name in changed,
+            "path": path,
+            "changed": path in changed,
         }
+        if state.user:
+            entry["user"] = state.user
         if kernel.wanted:
             interpreter = state.interpreters[kernel.environment]
             entry.update(prefix=interpreter.prefix, ipykernel=interpreter.ipykernel)
         entries.append(entry)
     return entries
+
+
+def look_for_stale(meant: list[Place], states: list[State]) -> stale.Verdict:
+    """Read the kernels of the system and of all accounts that can be read, and decide about those without interpreter."""
+    registered = stale.read_all(SYSTEM_DATA, None)
+    users = dict.fromkeys([*(place.user for place in meant if place.user), *homes_of_this_host()])
+    for user in users:
+        if os.geteuid() == 0 or pwd.getpwnam(user).pw_uid == os.geteuid():
+            with acting_as(user):
+                registered += stale.read_all(data_directory(user), user)
+    wanted = {found.path for state in states for found in state.found.values()}
+    return stale.judge(registered, {place.user for place in meant}, wanted)
 
 
 def main() -> None:
@@ -229,48 +322,82 @@ def main() -> None:
             "root": {"type": "path", "default": "/opt/lockstep"},
             "generations": {"type": "dict", "default": {}},
             "scope": {"type": "str", "choices": ["system", "user"], "default": "system"},
-            "user": {"type": "str"},
+            "users": {"type": "list", "elements": "str", "aliases": ["user"]},
+            "env_presets": {"type": "dict", "default": {}},
             "replace_unmanaged": {"type": "bool", "default": False},
             "verify": {"type": "bool", "default": False},
             "verify_timeout": {"type": "int", "default": 60},
+            "purge_stale": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
     )
     options = module.params
+    facts: dict[str, t.Any] = {}
     try:
-        if options["scope"] == "system" and options["user"]:
-            raise Problem("user: it says whose kernels are meant, so it needs scope: user.")
-        user = options["user"] or pwd.getpwuid(os.geteuid()).pw_name if options["scope"] == "user" else None
-        kernels = parse_kernels(options["environments"], options["state"])
-        data = data_directory(user)
+        every = parse_kernels(options["environments"], options["state"], options["env_presets"])
+        kernels = [kernel for kernel in every if not kernel.inside]
+        meant = places(options["scope"], options["users"])
+        states = []
+        for place in meant:
+            with acting_as(place.user):
+                states.append(observe(kernels, place.data, options["root"], options["generations"], place.user))
+        verdict = look_for_stale(meant, states) if options["purge_stale"] else stale.NOTHING
+        if options["purge_stale"]:
+            facts["purged"] = [one.to_data() for one in verdict.purge]
+            facts["stale"] = [one.to_data() for one in verdict.reported]
+        in_environments, notes = inside.report(
+            [kernel for kernel in every if kernel.inside], options["root"], options["generations"]
+        )
+        plans = [
+            make_plan(
+                kernels,
+                state,
+                options["root"],
+                options["replace_unmanaged"],
+                [one for one in verdict.purge if one.user == state.user],
+            )
+            for state in states
+        ]
+        whole = Plan(
+            tuple(step for plan in plans for step in plan.steps),
+            tuple(change for plan in plans for change in plan.diff),
+            tuple(dict.fromkeys([*(line for plan in plans for line in plan.warnings), *notes, *verdict.warnings])),
+        )
+        entries = [entry for state, plan in zip(states, plans) for entry in report(kernels, state, plan)]
+        entries += in_environments
 
-        with acting_as(user):
-            state = observe(kernels, data, options["root"], options["generations"])
-        plan = make_plan(kernels, state, options["root"], options["replace_unmanaged"])
-        entries = report(kernels, state, plan)
-
-        def check(written: t.Container[str]) -> None:
+        def check(paths: t.Container[str]) -> None:
             for entry in entries:
-                if options["verify"] and entry["state"] == "present" and entry["name"] in written:
+                if options["verify"] and entry["state"] == "present" and entry["path"] in paths and entry["ipykernel"]:
                     folder = os.path.dirname(entry["path"])
                     limit = options["verify_timeout"]
-                    entry["python"] = verify(entry["name"], folder, entry["prefix"], user, limit)["python"]
+                    entry["python"] = verify(entry["name"], folder, entry["prefix"], entry.get("user"), limit)["python"]
 
-        def carry_out(plan: Plan) -> dict[str, t.Any]:
-            try:
-                with acting_as(user):
-                    apply(plan, state)
-            except OSError as error:
-                raise Problem(f"{error.filename or data}: {error.strerror}. Kernels stay as they were.") from None
-            check({step.name for step in plan.steps if isinstance(step, WriteKernel)})
+        def carry_out(_plan: Plan) -> dict[str, t.Any]:
+            done: list[str] = []
+            for state, plan in zip(states, plans):
+                try:
+                    if plan:
+                        with acting_as(state.user):
+                            apply(plan, state)
+                except OSError as error:
+                    # Whole or not at all holds for each user's kernels: those before were written, and the next run goes on.
+                    raise Problem(
+                        f"{error.filename or state.data}: {error.strerror}. Kernels stay as they were"
+                        + (f", but for those of {', '.join(done)}." if done else "."),
+                        changed=bool(done),
+                    ) from None
+                if plan:
+                    done.append(state.user or "the system")
+            check({step.path for step in whole.steps if isinstance(step, WriteKernel)})
             return {"kernels": entries}
 
         # A kernel that stays as it is can be tried now, also in check mode; one that is written, only afterwards.
-        check({entry["name"] for entry in entries if not entry["changed"]})
+        check({entry["path"] for entry in entries if not entry["changed"]})
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.facts)
-    conclude(module, plan, carry_out, kernels=entries, not_predicted=unpredicted(kernels, state))
+    conclude(module, whole, carry_out, kernels=entries, not_predicted=unpredicted(kernels, states[0]), **facts)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ description:
   - A stamp is written last, after everything else is on disk. An interrupted installation is recognised by its absence,
     removed and done again. A failed one leaves nothing behind.
   - An O(prefix) that is a directory, or a link to elsewhere, is left untouched with an error that names the ways out.
-  - Optionally keeps C(/etc/conda/condarc), and a file in C(/etc/profile.d) that makes C(conda activate) work in login
-    shells without C(conda init) and without touching anybody's own files.
+  - Optionally keeps C(/etc/conda/condarc), and what makes C(conda activate) work in every bash and zsh of every user
+    without C(conda init) and without touching anybody's own files.
   - Terms of service are never accepted on your behalf. With the channels that Anaconda serves, conda asks each user.
 options:
   release:
@@ -83,7 +83,10 @@ options:
     type: dict
     default: {}
   profile:
-    description: Write C(/etc/profile.d/lockstep-conda.sh).
+    description:
+      - Make C(conda activate) work in the shells of all users. C(/etc/profile.d/lockstep-conda.sh) serves login shells; a marked
+        block in C(/etc/bash.bashrc) and C(/etc/zsh/zshenv), where these exist (Debian and its kin), serves interactive shells, commands
+        by ssh, and zsh.
     type: bool
     default: true
   timeout:

@@ -69,6 +69,7 @@ def argument_spec() -> dict[str, t.Any]:
         "mirrors": {"type": "dict", "default": {}},
         "level": {"type": "str", "choices": list(LEVELS), "default": "paths"},
         "preflight": {"type": "str", "choices": ["enforce", "warn"], "default": "enforce"},
+        "contact": {"type": "str", "default": ""},
         "keep": {"type": "int", "default": 3},
         "keep_days": {"type": "int", "default": 14},
         "time_limit": {"type": "int", "default": 7200},

@@ -23,7 +23,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import condarc
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import condarc, shells
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.download import redact
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import read_or_none
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, text_diff
@@ -148,7 +148,8 @@ class Host:
 
     ``stamp``: None where the base has none (or no directory). ``missing``: those of ``NEEDED`` that a stamped base
     lacks. ``begun``, ``working``: whether the mark and the temporary directory of an installation are there.
-    ``records``: names of the base's conda records. ``condarc``, ``hook``: texts, None without a file.
+    ``records``: names of the base's conda records. ``condarc``, ``hook``: texts, None without a file. ``shells``: texts of the
+    shells' own start-up files, by path.
     """
 
     link: str | None = None
@@ -160,6 +161,7 @@ class Host:
     records: frozenset[str] = frozenset()
     condarc: str | None = None
     hook: str | None = None
+    shells: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -198,6 +200,7 @@ def observe(asked: Wanted) -> Host:
         records=records,
         condarc=_text(condarc.CONDARC),
         hook=_text(condarc.HOOK),
+        shells={path: text for path, text in ((path, shells.read(path)) for path in shells.FILES) if text is not None},
     )
 
 
@@ -245,6 +248,18 @@ class Link:
 
     def __str__(self) -> str:
         return "remove the link " + self.prefix if self.directory is None else "link %s to it" % self.prefix
+
+
+@dataclasses.dataclass(frozen=True)
+class EditFile:
+    """Replace the text of a file that is not ours, of which a block is; owner and mode stay."""
+
+    path: str
+    text: str
+    removed: bool = False
+
+    def __str__(self) -> str:
+        return "%s our block in %s" % ("remove" if self.removed else "write", self.path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -306,6 +321,7 @@ def make_plan(asked: Wanted, host: Host) -> Plan:
         _plan_file(steps, diff, condarc.CONDARC, host.condarc, condarc.render_condarc(asked.settings))
     if asked.hook:
         _plan_file(steps, diff, condarc.HOOK, host.hook, condarc.render_hook(asked.prefix))
+        _plan_shells(steps, diff, host, condarc.HOOK)
     return Plan(tuple(steps), tuple(diff), tuple(warnings))
 
 
@@ -350,11 +366,19 @@ def _plan_file(
         )
 
 
+def _plan_shells(steps: list[t.Any], diff: list[dict[str, str]], host: Host, hook: str | None) -> None:
+    """Add what puts our block into the shells' start-up files, or with ``hook`` None what takes it out of them."""
+    for path, text, before, after in shells.changes(host.shells, hook):
+        steps.append(EditFile(path, text, removed=hook is None))
+        diff.append(text_diff(path, before, after))
+
+
 def _plan_absence(asked: Wanted, host: Host) -> Plan:
     """Return what removes the base, and when it is the active one the link and the system files too."""
     steps: list[t.Any] = []
     diff: list[dict[str, str]] = []
     if host.link == asked.directory:
+        _plan_shells(steps, diff, host, None)
         for path, text in ((condarc.HOOK, host.hook), (condarc.CONDARC, host.condarc)):
             if condarc.is_ours(text):
                 _plan_file(steps, diff, path, text, None)

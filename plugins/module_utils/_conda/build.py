@@ -36,7 +36,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import (
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.network import Network
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.packages import Package
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.preflight import Preflight
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.prefix_files import python_libraries
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.prefix_files import python_libraries, write_new
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.progress import Progress
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.store import Store
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda.urls import channel_of
@@ -44,6 +44,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._files import (
     replace_link,
     sync_directory,
 )
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import inside
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 
@@ -244,8 +245,9 @@ def _build_in(
     for path in _install_wheels([_archive(package) for package in pip], prefix, motor, workshop):
         known.pop(path, None)
     link = store.link(step.name)
-    ours = protection.add(prefix, step.name, link)
+    ours = protection.add(prefix, step.name, link, step.wanted.options.get("contact") or "")
     ours |= variables.add(prefix, step.wanted.options.get("variables") or {})
+    ours |= write_new(prefix, inside.files(step.wanted.options.get("kernel"), prefix, step.name, store.root))
     ours |= startup.add(prefix, link, bool(step.wanted.options.get("user_site")))
     for path in ours:
         known.pop(path, None)

@@ -79,6 +79,11 @@ def _execute(
                 sync_directory(os.path.dirname(step.prefix))
             else:
                 replace_link(step.prefix, step.directory)
+        elif isinstance(step, bases.EditFile):
+            path = os.path.realpath(step.path)  # a link stays one
+            there = os.stat(path)
+            content = step.text.encode("utf-8", "surrogateescape")
+            write_atomically(path, content, stat.S_IMODE(there.st_mode), (there.st_uid, there.st_gid))
         elif step.text is None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(step.path)

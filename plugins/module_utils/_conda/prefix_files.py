@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import glob
 import os
+import typing as t
 
 
-def write_new(prefix: str, files: dict[str, str]) -> set[str]:
-    """Write new files below ``prefix``, text by path, and their folders; return the paths.
+def write_new(prefix: str, files: t.Mapping[str, str | bytes]) -> set[str]:
+    """Write new files below ``prefix``, content by path, and their folders; return the paths.
 
     What lay there is unlinked first: it may be a hard link into the cache.
     """
-    for relative, text in files.items():
+    for relative, content in files.items():
         path = f"{prefix}/{relative}"
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         if os.path.lexists(path):
             os.unlink(path)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(path, "wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
     return set(files)
 
 

@@ -114,9 +114,18 @@ def activate_script(prefix: str, link: str, user_site: bool) -> str:
     """Return the script that conda has a shell run when the environment is activated."""
     generations = os.path.dirname(os.path.dirname(os.path.dirname(prefix)))
     return _ACTIVATE.format(
-        link=shlex.quote(link),
-        prefix=shlex.quote(prefix),
+        link=_unlike_a_prefix(link),
+        prefix=_unlike_a_prefix(prefix),
         generations=shlex.quote(generations),
         name=shlex.quote(os.path.basename(prefix)),
         isolate="" if user_site else _ISOLATE,
     )
+
+
+def _unlike_a_prefix(path: str) -> str:
+    """Return ``path`` quoted for a shell, in two pieces.
+
+    ``conda create --clone`` copies files of no package and writes the copy's prefix over the original's. In one piece the
+    script of a copy would take the copy for the link, and lead its users into the shared generation.
+    """
+    return shlex.quote(os.path.dirname(path)) + "/''" + shlex.quote(os.path.basename(path))

@@ -18,7 +18,7 @@ import typing as t
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 #: Part of every generation's id: raise it when a generation of the same lock would come out different.
-RECIPE = 2
+RECIPE = 3
 
 #: conda refuses longer prefixes, and packages hold a placeholder of this length (conda-build: 255).
 LONGEST_PREFIX = 255

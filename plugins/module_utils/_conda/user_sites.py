@@ -34,7 +34,7 @@ def shadowing(packages: t.Iterable[Package], homes: t.Mapping[str, str] | None =
     if python is None:
         return []
     if homes is None:
-        homes = local_homes(_text("/etc/passwd"), _text("/proc/self/mountinfo"))
+        homes = homes_of_this_host()
     below = f".local/lib/python{'.'.join(python.version.split('.')[:2])}/site-packages"
     result = []
     for user, home in sorted(homes.items()):
@@ -47,6 +47,11 @@ def shadowing(packages: t.Iterable[Package], homes: t.Mapping[str, str] | None =
         if found:
             result.append({"user": user, "path": path, "packages": [f"{canonical(one[1])} {one[2]}" for one in found]})
     return result
+
+
+def homes_of_this_host() -> dict[str, str]:
+    """Return the home directories that ``local_homes`` finds on this host."""
+    return local_homes(_text("/etc/passwd"), _text("/proc/self/mountinfo"))
 
 
 def local_homes(passwd: str, mountinfo: str) -> dict[str, str]:

@@ -8,17 +8,24 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import re
 import typing as t
 
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import presets as env_presets
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 # jupyter_client/kernelspec.py, _kernel_name_pat. Jupyter looks kernels up in lower case, so upper case is not offered.
 _LEGAL_NAME = re.compile(r"[a-z0-9._\-]+\Z")
-_LEGAL_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_KERNEL_OPTIONS = frozenset({"name", "display_name", "env"})
+_KERNEL_OPTIONS = frozenset({"name", "display_name", "env", "env_presets", "metadata", "logos", "scope"})
+#: The key of our mark in ``metadata``.
+_MARK = "lockstep"
+#: What Jupyter's front ends look for beside kernel.json.
+LOGO = re.compile(r"logo-(?:32x32\.png|64x64\.png|svg\.svg)\Z")
+_LOGO_LIMIT = 256 * 1024
+_SIGNS = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<"}
 _STATES = ("present", "absent", "rolled_back")
 
 # What a kernel never inherits from the person or service that starts it: packages in ~/.local, and Python's own
@@ -31,6 +38,7 @@ class Kernel:
     """One kernel that the user asked for.
 
     ``wanted``: False when the kernel is to be absent. ``environment``: name of the environment it runs in.
+    ``inside``: whether it lies in its environment (scope env). ``metadata``: what the user adds, as JSON. ``logos``: the user's own, by file name.
     """
 
     name: str
@@ -38,6 +46,9 @@ class Kernel:
     display_name: str
     env: tuple[tuple[str, str], ...] = ()
     wanted: bool = True
+    metadata: str = "{}"
+    logos: tuple[tuple[str, bytes], ...] = ()
+    inside: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,27 +83,50 @@ def _check_name(name: str, where: str) -> str:
     return name
 
 
-def _variables(value: t.Any, where: str) -> tuple[tuple[str, str], ...]:
+def _metadata(value: t.Any, where: str) -> str:
+    """Return the user's metadata as JSON, which compares and is never changed by accident."""
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise Problem(f"{where} must be a dictionary; it is {value!r}.")
+    if _MARK in value:
+        raise Problem(f"{where}: the key {_MARK!r} is the mark of this collection; choose another one.")
+    try:
+        return json.dumps(value, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Problem(f"{where} must be what JSON can hold: {error}.") from None
+
+
+def _logos(value: t.Any, where: str) -> tuple[tuple[str, bytes], ...]:
+    """Return the user's logos; ``value``: their content in base64 by file name, as the action plugin sends them."""
     if not isinstance(value, dict):
-        raise Problem(f"{where} must be a dictionary of environment variables; it is {value!r}.")
-    variables = []
-    for key, content in sorted(value.items()):
-        if not isinstance(key, str) or not _LEGAL_VARIABLE.match(key):
-            raise Problem(f"{where}: {key!r} is no legal name of an environment variable.")
-        if isinstance(content, bool) or not isinstance(content, (str, int, float)):
-            raise Problem(f"{where}.{key} must be a text or a number; it is {content!r}. Put quotes around it.")
-        variables.append((key, str(content)))
-    return tuple(variables)
+        raise Problem(f"{where} must be a list of image files on the controller; it is {value!r}.")
+    logos = []
+    for name, content in sorted(value.items()):
+        if not isinstance(name, str) or not LOGO.match(name):
+            raise Problem(f"{where}: {name!r} is not shown by Jupyter: use logo-32x32.png, logo-64x64.png, logo-svg.svg.")
+        try:
+            image = base64.b64decode(content, validate=True)
+        except (TypeError, ValueError):
+            raise Problem(f"{where}: the content of {name!r} is no base64.") from None
+        if len(image) > _LOGO_LIMIT:
+            raise Problem(f"{where}: {name!r} has {len(image)} bytes; a logo has {_LOGO_LIMIT} at most.")
+        if not image.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_SIGNS[name[-4:]]):
+            raise Problem(f"{where}: {name!r} is no {name[-3:].upper()} image.")
+        logos.append((name, image))
+    return tuple(logos)
 
 
-def parse_kernels(environments: t.Sequence[t.Any], state: str = "present") -> list[Kernel]:
+def parse_kernels(
+    environments: t.Sequence[t.Any], state: str = "present", own_presets: t.Mapping[str, t.Any] | None = None
+) -> list[Kernel]:
     """Return the kernels that a list of environments asks for, in its order.
 
     ``environments``: the list that the module ``conda_env`` takes. Entries without ``kernel`` ask for none. An entry
     with ``state: absent``, and every entry when ``state`` is absent, asks for the kernel's absence.
+    ``own_presets``: the user's own sets of variables, by name.
     Raises Problem naming entry and key.
     """
     kernels: list[Kernel] = []
+    presets = env_presets.known(own_presets or {})
     for number, entry in enumerate(environments, start=1):
         where = f"environments, entry {number}"
         if not isinstance(entry, dict):
@@ -118,6 +152,13 @@ def parse_kernels(environments: t.Sequence[t.Any], state: str = "present") -> li
         given = options.get("name")
         name = environment.lower() if given is None else _text(given, f"{where}: kernel.name")
         display = options.get("display_name")
+        if options.get("scope") not in (None, "env"):
+            raise Problem(
+                f"{where}: kernel.scope may be env, which puts the kernel into the environment; it is {options['scope']!r}. "
+                "system and user are said by the option scope of the task (the role's jupyter_kernel_scope)."
+            )
+        if options.get("scope") and options.get("logos"):
+            raise Problem(f"{where}: kernel.logos: a kernel in its environment (kernel.scope: env) has the environment's logos.")
         kernels.append(
             Kernel(
                 name=_check_name(name, f"{where}: kernel.name"),
@@ -125,8 +166,16 @@ def parse_kernels(environments: t.Sequence[t.Any], state: str = "present") -> li
                 display_name=(
                     f"Python ({environment})" if display is None else _text(display, f"{where}: kernel.display_name")
                 ),
-                env=_variables(options.get("env") or {}, f"{where}: kernel.env"),
+                env=env_presets.combine(
+                    options.get("env_presets") or [],
+                    env_presets.variables(options.get("env") or {}, f"{where}: kernel.env"),
+                    presets,
+                    f"{where}: kernel.env_presets",
+                ),
                 wanted=state != "absent" and entry_state != "absent",
+                metadata=_metadata(options.get("metadata") or {}, f"{where}: kernel.metadata"),
+                inside=options.get("scope") == "env",
+                logos=_logos(options.get("logos") or {}, f"{where}: kernel.logos"),
             )
         )
     _refuse_two_of_one_name(kernels)
@@ -156,15 +205,27 @@ def render(kernel: Kernel, interpreter: Interpreter, root: str) -> dict[str, t.A
     arguments = shipped or ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
     options = [option for option in interpreter.python_options if option not in arguments]
     metadata = dict(template.get("metadata") or {"debugger": True})
-    metadata["lockstep"] = {"environment": kernel.environment, "root": root}
+    added = json.loads(kernel.metadata)
+    metadata.update(added)
+    metadata[_MARK] = {"environment": kernel.environment, "root": root}
+    if added:
+        metadata[_MARK]["added"] = sorted(added)
     return {
         **template,
-        "argv": [f"{interpreter.prefix}/bin/python", *options, *arguments],
+        "argv": ["python" if kernel.inside else f"{interpreter.prefix}/bin/python", *options, *arguments],
         "display_name": kernel.display_name,
         "language": str(template.get("language") or "python"),
         "metadata": metadata,
         "env": {**ISOLATION, **dict(kernel.env)},
     }
+
+
+def without_added(document: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return a kernelspec of ours without what the user had added to its metadata: so its ipykernel's own remains."""
+    metadata = dict(document["metadata"])
+    for key in metadata.pop(_MARK).get("added") or ():
+        metadata.pop(key, None)
+    return {**document, "metadata": metadata}
 
 
 def to_text(document: t.Mapping[str, t.Any]) -> str:
@@ -184,4 +245,4 @@ def parse_text(content: bytes) -> dict[str, t.Any] | None:
 def is_ours(document: t.Mapping[str, t.Any] | None) -> bool:
     """Say whether a kernelspec was written by this collection."""
     metadata = (document or {}).get("metadata")
-    return isinstance(metadata, dict) and isinstance(metadata.get("lockstep"), dict)
+    return isinstance(metadata, dict) and isinstance(metadata.get(_MARK), dict)

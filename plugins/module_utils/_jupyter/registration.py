@@ -25,18 +25,24 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernels
     parse_text,
     render,
     to_text,
+    without_added,
 )
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.stale import Registered
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Plan, Problem, text_diff
 
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What the host has: per kernel name what lies at its path, and per environment its interpreter."""
+    """What the host has: per kernel name what lies at its path, and per environment its interpreter.
+
+    ``user``: whose kernels these are, None for the system's.
+    """
 
     data: str
     found: t.Mapping[str, kernel_directory.Found]
     interpreters: t.Mapping[str, Interpreter]
     leftovers: bool = False
+    user: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +54,11 @@ class WriteKernel:
     files: t.Mapping[str, bytes]
     interpreter: Interpreter
     reason: str
+    user: str | None = None
 
     def __str__(self) -> str:
-        return f"register kernel {self.name} at {self.interpreter.prefix} ({self.reason})"
+        whose = f" for {self.user}" if self.user else ""
+        return f"register kernel {self.name}{whose} at {self.interpreter.prefix} ({self.reason})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +73,16 @@ class RemoveKernel:
 
 
 @dataclasses.dataclass(frozen=True)
+class PurgeKernel(RemoveKernel):
+    """Step: remove a kernel of ours that nothing can start any more."""
+
+    interpreter: str
+
+    def __str__(self) -> str:
+        return f"purge kernel {self.name} ({self.path}): its interpreter {self.interpreter} is gone"
+
+
+@dataclasses.dataclass(frozen=True)
 class RemoveLeftovers:
     """Step: remove what an interrupted run left."""
 
@@ -74,8 +92,13 @@ class RemoveLeftovers:
         return f"remove what an interrupted run left in {self.data}"
 
 
-def observe(kernels: t.Sequence[Kernel], data: str, root: str, generations: t.Mapping[str, str]) -> State:
-    """Read kernels and environments. Raises Problem for an environment that is missing or has no ipykernel."""
+def observe(
+    kernels: t.Sequence[Kernel], data: str, root: str, generations: t.Mapping[str, str], user: str | None = None
+) -> State:
+    """Read kernels and environments; ``user``: whose the data directory is, None for the system's.
+
+    Raises Problem for an environment that is missing or has no ipykernel.
+    """
     found = {
         kernel.name: kernel_directory.look(os.path.join(data, "kernels", kernel.name)) for kernel in kernels
     }
@@ -86,11 +109,20 @@ def observe(kernels: t.Sequence[Kernel], data: str, root: str, generations: t.Ma
             interpreters[kernel.environment] = (
                 Interpreter(prefix=prefix, known=False) if predicted else read_interpreter(prefix, kernel.environment)
             )
-    return State(data, found, interpreters, kernel_directory.has_leftovers(data))
+    return State(data, found, interpreters, kernel_directory.has_leftovers(data), user)
 
 
-def make_plan(kernels: t.Sequence[Kernel], state: State, root: str, replace_unmanaged: bool = False) -> Plan:
-    """Compare kernels as wanted with the host. Raises Problem for a kernel of that name that is not ours."""
+def make_plan(
+    kernels: t.Sequence[Kernel],
+    state: State,
+    root: str,
+    replace_unmanaged: bool = False,
+    purge: t.Sequence[Registered] = (),
+) -> Plan:
+    """Compare kernels as wanted with the host. Raises Problem for a kernel of that name that is not ours.
+
+    ``purge``: further kernels of ours, in the same data directory, that are to go.
+    """
     steps: list[t.Any] = []
     diff: list[dict[str, str]] = []
     warnings: list[str] = []
@@ -115,8 +147,11 @@ def make_plan(kernels: t.Sequence[Kernel], state: State, root: str, replace_unma
             )
         step, change = _compare(kernel, found, before, interpreter, root)
         if step:
-            steps.append(step)
+            steps.append(dataclasses.replace(step, user=state.user))
             diff.append(change)
+    for one in purge:
+        steps.append(PurgeKernel(one.name, one.path, one.interpreter))
+        diff.append(text_diff(f"{one.path}/kernel.json", f"starts {one.interpreter}, which is gone\n", None))
     return Plan(tuple(steps), tuple(diff), tuple(warnings))
 
 
@@ -136,8 +171,9 @@ def _compare(
     if not interpreter.known:
         # The environment is still to be built: what its ipykernel would add is taken from the kernel as it is now.
         logos = {name: content for name, content in (found.files or {}).items() if name != "kernel.json"}
-        template = before if is_ours(before) else {}
-        interpreter = dataclasses.replace(interpreter, template=template or {}, resources=logos)
+        template = without_added(before) if before is not None and is_ours(before) else {}
+        interpreter = dataclasses.replace(interpreter, template=template, resources=logos)
+    interpreter = dataclasses.replace(interpreter, resources={**interpreter.resources, **dict(kernel.logos)})
     after = render(kernel, interpreter, root)
     files = {**interpreter.resources, "kernel.json": to_text(after).encode("utf-8")}
     path = f"{found.path}/kernel.json"

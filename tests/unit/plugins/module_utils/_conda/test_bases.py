@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import bases, condarc
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._conda import bases, condarc, shells
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 SHA256 = "ab" * 32
@@ -41,6 +41,7 @@ CONVERGED = bases.Host(
     records=frozenset({"python-3.10-0"}),
     condarc=condarc.render_condarc(t.cast("dict[str, t.Any]", ASKED.settings)),
     hook=condarc.render_hook("/opt/miniconda3"),
+    shells={path: shells.with_block(path, "# Debian's\n", condarc.HOOK) for path in shells.FILES},
 )
 
 
@@ -115,6 +116,9 @@ def test_a_converged_host_gets_nothing() -> None:
         ({"link": "/opt/miniconda3.d/Miniconda3-old"}, ["link /opt/miniconda3 to it"]),
         ({"condarc": condarc.MARK + "channels: []\n"}, ["write /etc/conda/condarc"]),
         ({"hook": "whatever"}, ["write /etc/profile.d/lockstep-conda.sh"]),
+        ({"shells": {shells.BASH: "x\n"}}, ["write our block in /etc/bash.bashrc"]),
+        ({"shells": {shells.ZSH: ""}}, ["write our block in /etc/zsh/zshenv"]),
+        ({"shells": {}}, []),
         ({"missing": ("bin/conda",)}, ["remove %s (damaged: without bin/conda)" % DIRECTORY, "install"]),
         ({"stamp": None, "begun": True}, ["remove %s (its installation was interrupted)" % DIRECTORY, "install"]),
     ],
@@ -153,6 +157,8 @@ def test_a_changed_base_is_reported_and_left() -> None:
 def test_absence_of_the_active_base() -> None:
     asked = bases.wanted({**PARAMS, "state": "absent", "sha256": None}, "riscv64")
     assert steps(CONVERGED, asked) == [
+        "remove our block in /etc/bash.bashrc",
+        "remove our block in /etc/zsh/zshenv",
         "remove /etc/profile.d/lockstep-conda.sh",
         "remove /etc/conda/condarc",
         "remove the link /opt/miniconda3",
@@ -184,6 +190,7 @@ def test_a_token_in_a_channel_is_not_shown() -> None:
 def test_observing_reads_what_is_there(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(condarc, "CONDARC", str(tmp_path / "condarc"))
     monkeypatch.setattr(condarc, "HOOK", str(tmp_path / "hook.sh"))
+    monkeypatch.setattr(shells, "FILES", ())
     asked = bases.wanted({**PARAMS, "prefix": str(tmp_path / "conda")}, "x86_64")
     assert bases.observe(asked) == bases.Host()
     directory = pathlib.Path(asked.directory)

@@ -200,8 +200,10 @@ def test_code_is_loaded_before_its_archive_goes(tmp_path):
     with zipfile.ZipFile(archive, "w") as code:
         for depth in range(package.count("/") + 1):
             code.writestr("/".join(package.split("/")[: depth + 1]) + "/__init__.py", "")
-        code.writestr(f"{package}/_conda/__init__.py", "")
-        for folder, names in (("", ("_files.py", "_plan.py")), ("_conda/", os.listdir(f"{root}/_conda"))):
+        for folder in ("_conda", "_jupyter"):
+            code.writestr(f"{package}/{folder}/__init__.py", "")
+        folders = {"": ["_files.py", "_plan.py"], **{f"{one}/": os.listdir(f"{root}/{one}") for one in ("_conda", "_jupyter")}}
+        for folder, names in folders.items():
             for name in names:
                 if name.endswith(".py") and name != "__init__.py":
                     code.write(f"{root}/{folder}{name}", f"{package}/{folder}{name}")

@@ -73,6 +73,19 @@ def test_the_link_gives_way_to_the_generation(shell, root, path):
     assert (shown["CONDA_PREFIX"], shown["CONDA_SHLVL"], shown["PYTHONNOUSERSITE"]) == (one, "1", "1")
 
 
+@pytest.mark.parametrize("original", ["{root}/envs/ai", "{root}/generations/0000000000000001/envs/ai"], ids=["link", "generation"])
+def test_a_clone_stays_itself(shell, root, tmp_path, original):
+    """conda copies the script, and writes the clone's prefix over the one that was cloned."""
+    original = original.format(root=root)
+    clone = tmp_path / "home" / ".conda" / "envs" / "mine"
+    script = activate(clone)
+    script.parent.mkdir(parents=True)
+    script.write_text(activate(original).read_text().replace(original, str(clone)))
+    variables = {"PATH": f"{clone}/bin:/usr/bin:/bin", "CONDA_PREFIX": str(clone), "CONDA_SHLVL": "1"}
+    shown = run(shell, variables, script)
+    assert (shown["PATH"], shown["CONDA_PREFIX"]) == (variables["PATH"], str(clone))
+
+
 def test_a_switch_in_the_very_moment(shell, root):
     """conda named the link; the script that it leads to by now decides."""
     link = f"{root}/envs/ai"

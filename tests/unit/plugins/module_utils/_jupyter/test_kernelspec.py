@@ -15,6 +15,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernels
     parse_text,
     render,
     to_text,
+    without_added,
 )
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
@@ -30,6 +31,16 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
             {"name": "ai_env", "kernel": {"env": {"B": 8, "A": "x"}}},
             Kernel("ai_env", "ai_env", "Python (ai_env)", (("A", "x"), ("B", "8"))),
         ),
+        (
+            {"name": "e", "kernel": {"env_presets": ["cuda"], "env": {"CUDA_MODULE_LOADING": "EAGER"}}},
+            Kernel("e", "e", "Python (e)", (("CUDA_DEVICE_ORDER", "PCI_BUS_ID"), ("CUDA_MODULE_LOADING", "EAGER"))),
+        ),
+        ({"name": "e", "kernel": {"metadata": {"b": 1, "a": []}}}, Kernel("e", "e", "Python (e)", metadata='{"a": [], "b": 1}')),
+        (
+            {"name": "e", "kernel": {"logos": {"logo-svg.svg": "PHN2Zy8+"}}},
+            Kernel("e", "e", "Python (e)", logos=(("logo-svg.svg", b"<svg/>"),)),
+        ),
+        ({"name": "e", "kernel": {"scope": "env"}}, Kernel("e", "e", "Python (e)", inside=True)),
         ({"name": "e", "state": "absent", "kernel": {}}, Kernel("e", "e", "Python (e)", wanted=False)),
         ({"name": "e", "state": "rolled_back", "kernel": {}}, Kernel("e", "e", "Python (e)")),
     ],
@@ -68,6 +79,16 @@ def test_state_absent_asks_for_the_absence_of_all():
         ([{"name": "e", "kernel": {"env": {"A B": "1"}}}], ["A B"]),
         ([{"name": "e", "kernel": {"env": {"A": True}}}], ["env.A", "quotes"]),
         ([{"name": "e", "kernel": {"env": {"A": None}}}], ["env.A"]),
+        ([{"name": "e", "kernel": {"env_presets": ["x"]}}], ["'e'", "env_presets", "'x'"]),
+        ([{"name": "e", "kernel": {"metadata": ["x"]}}], ["metadata", "dictionary"]),
+        ([{"name": "e", "kernel": {"metadata": {"lockstep": {}}}}], ["metadata", "'lockstep'"]),
+        ([{"name": "e", "kernel": {"metadata": {"x": float("nan")}}}], ["metadata", "JSON"]),
+        ([{"name": "e", "kernel": {"logos": {"logo.png": ""}}}], ["logos", "logo.png", "logo-64x64.png"]),
+        ([{"name": "e", "kernel": {"logos": {"logo-64x64.png": "PHN2Zy8+"}}}], ["logo-64x64.png", "PNG"]),
+        ([{"name": "e", "kernel": {"logos": {"logo-svg.svg": "!"}}}], ["logo-svg.svg", "base64"]),
+        ([{"name": "e", "kernel": {"logos": ["x"]}}], ["logos", "controller"]),
+        ([{"name": "e", "kernel": {"scope": "system"}}], ["kernel.scope", "'system'", "jupyter_kernel_scope"]),
+        ([{"name": "e", "kernel": {"scope": "env", "logos": {"logo-svg.svg": "PHN2Zy8+"}}}], ["kernel.logos", "scope: env"]),
         ([{"name": "a", "kernel": {"name": "k"}}, {"name": "b", "kernel": {"name": "k"}}], ["'a'", "'b'", "'k'"]),
     ],
 )
@@ -115,6 +136,19 @@ def test_rendering_twice_adds_nothing():
     first = render(Kernel("e", "e", "E"), Interpreter("/p", python_options=("-Xfrozen_modules=off",)), "/s")
     again = render(Kernel("e", "e", "E"), Interpreter("/p", template=first), "/s")
     assert again == first
+
+
+def test_the_users_metadata_is_added_and_can_be_told_apart():
+    shipped = {"metadata": {"debugger": True, "mine": 0}}
+    kernel = Kernel("e", "e", "E", metadata='{"mine": 1, "team": "x"}')
+    document = render(kernel, Interpreter("/p", template=shipped), "/s")
+    assert (document["metadata"]["debugger"], document["metadata"]["mine"], document["metadata"]["team"]) == (True, 1, "x")
+    assert document["metadata"]["lockstep"]["added"] == ["mine", "team"]
+    assert without_added(document)["metadata"] == {"debugger": True}
+
+
+def test_a_kernel_in_its_environment_leaves_the_interpreter_to_jupyter():
+    assert render(Kernel("e", "e", "E", inside=True), Interpreter("/p"), "/s")["argv"][0] == "python"
 
 
 def test_a_user_can_let_the_user_site_in():

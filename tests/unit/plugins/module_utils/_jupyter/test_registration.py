@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter import kernel_directory
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.kernelspec import parse_kernels
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.registration import apply, make_plan, observe
+from ansible_collections.lockstep.gpufleet.plugins.module_utils._jupyter.stale import Registered
 from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Problem
 
 ONE = [{"name": "ai_env", "kernel": {}}]
@@ -54,10 +55,10 @@ class Host:
         self.data = folder / "share" / "jupyter"
         self.kernel = self.data / "kernels" / "ai_env"
 
-    def plan(self, environments=None, generations=None, state="present", replace=False):
+    def plan(self, environments=None, generations=None, state="present", replace=False, purge=()):
         kernels = parse_kernels(ONE if environments is None else environments, state)
         self.state = observe(kernels, str(self.data), str(self.root), generations or {})
-        return make_plan(kernels, self.state, str(self.root), replace)
+        return make_plan(kernels, self.state, str(self.root), replace, purge)
 
     def run(self, *arguments, **options):
         plan = self.plan(*arguments, **options)
@@ -188,6 +189,28 @@ def test_what_others_made_is_left_alone_unless_asked(host, make, state):
     assert host.run(state=state, replace=True)
     assert host.kernel.exists() is (state == "present")
     assert not host.plan(state=state)
+
+
+def test_logos_of_the_user_take_the_place_of_the_environments(host):
+    make_environment(host.root)
+    entry = [{"name": "ai_env", "kernel": {"logos": {"logo-svg.svg": "PHN2Zy8+", "logo-64x64.png": "iVBORw0KGgo="}}}]
+    host.run(entry)
+    assert (host.kernel / "logo-svg.svg").read_bytes() == b"<svg/>"
+    assert sorted(os.listdir(host.kernel)) == ["kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]
+    assert not host.plan(entry)
+    host.run()
+    assert sorted(os.listdir(host.kernel)) == ["kernel.json", "logo-32x32.png"]
+
+
+def test_what_nothing_can_start_is_purged_in_the_same_run(host):
+    make_environment(host.root)
+    host.run()
+    old = host.data / "kernels" / "old"
+    old.mkdir()
+    (old / "kernel.json").write_text("{}")
+    plan = host.run(purge=[Registered("old", str(old), "/gone/python", True, True)])
+    assert [str(step) for step in plan.steps] == [f"purge kernel old ({old}): its interpreter /gone/python is gone"]
+    assert os.listdir(host.data / "kernels") == ["ai_env"]
 
 
 def test_a_missing_environment_is_refused(host):
