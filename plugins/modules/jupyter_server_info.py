@@ -72,7 +72,7 @@ from ansible_collections.lockstep.gpufleet.plugins.module_utils._plan import Pro
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"token_of": {"type": "str"}}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={"token_of": {"type": "str", "no_log": False}}, supports_check_mode=True)
     try:
         module.exit_json(changed=False, servers=observe(module.params["token_of"]))
     except Problem as problem:

@@ -29,7 +29,7 @@ TAIL_LINES = 60
 # that have to pass, so three stages keep two cores busy.
 START_FIRST = (
     *("bed", "molecule-lockout", "molecule-faults", "molecule-access_guard", "molecule-ssh_hardening", "molecule-firewall"),
-    "molecule-conda_env",
+    *("molecule-jupyter", "molecule-conda_env"),
     *("molecule-generations", "molecule-conda_env_life", "molecule-conda_env_info", "molecule-background", "molecule-downloads"),
     *("molecule-fleet", "sanity", "ansible-lint"),
 )
