@@ -29,8 +29,9 @@ _LAST_PORT = 65535
 class Tunnel:
     """A way to one server.
 
-    ``name``: what is typed after ssh. ``host``: the inventory's name of the host. ``target``: where the server listens on the host,
-    ``127.0.0.1:PORT`` or the path of a socket. ``options``: further directives of ssh_config(5) that the inventory asks for, keyword and value.
+    ``name``: what is typed after ssh. ``host``: the inventory's name of the host. ``target``: where the server listens
+    there, ``127.0.0.1:PORT`` or the path of a socket. ``options``: further directives of ssh_config(5) that the inventory
+    asks for, keyword and value.
     """
 
     name: str
