@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import dataclasses
 import pathlib
 import subprocess
 import typing as t
 
+from faults.access import attack
 from faults.access.attack import Host
 
 
@@ -22,21 +23,11 @@ def open_up(host: Host) -> None:
     )
 
 
-class Moved:
-    """Addresses of the controller, old, new and one more; the file that makes it move, and its ssh_config."""
+@dataclasses.dataclass(frozen=True)
+class Moved(attack.Moved):
+    """A controller that moves, with one more address of its own, the ``third``."""
 
-    def __init__(self, first: str, second: str, third: str, flag: pathlib.Path, config: str) -> None:
-        self.first, self.second, self.third, self.flag, self.config = first, second, third, flag, config
-
-    def lets_in(self, host: Host) -> bool:
-        """Whether the host lets the new address in."""
-        return host.lets_in("-o", f"BindAddress={self.second}")
-
-    def open_master(self, host: Host) -> None:
-        """Have the run's connection opened from the old address, then move."""
-        run = host.run("firewall", {"state": "absent"}, self.config)
-        assert not run.failed, run.output
-        self.flag.touch()
+    third: str
 
 
 def end_masters(victim: Host) -> None:
@@ -53,8 +44,7 @@ def second_address(victim: Host) -> t.Iterator[Moved]:
     network, _dot, number = victim.address.rpartition(".")
     # Of its own for each host, so that two of them can be attacked at once.
     first, second, third = f"{network}.1", f"{network}.{240 + int(number) % 10}", f"{network}.{230 + int(number) % 10}"
-    found = subprocess.run(["ip", "-j", "route", "get", victim.address], capture_output=True, check=True)
-    device = json.loads(found.stdout)[0]["dev"]
+    device = attack.bridge_to(victim.address)
     # A bridge takes the lowest hardware address of its ports. Another host's reboot must not change it: for half a minute
     # this one would answer to an address that is gone.
     mac = pathlib.Path(f"/sys/class/net/{device}/address").read_text(encoding="ascii").strip()
@@ -69,4 +59,4 @@ def second_address(victim: Host) -> t.Iterator[Moved]:
             subprocess.run(["ip", "address", "replace", f"{address}/24", "dev", device], check=True)
             stack.callback(subprocess.run, ["ip", "address", "del", f"{address}/24", "dev", device], check=False)
         stack.callback(end_masters, victim)
-        yield Moved(first, second, third, flag, config)
+        yield Moved(first, second, flag, config, third)
